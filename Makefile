@@ -1,0 +1,41 @@
+# headsweep in short words; `make help` lists them. Each calls cmake, ctest, pytest or mpirun as one would by hand.
+BUILD ?= build
+DEMO  ?= runs/demo
+RANKS ?= 2
+PYTHON := .venv/bin/python
+MPIRUN := mpirun -q --bind-to none --oversubscribe
+
+ifeq ($(shell id -u),0)
+export OMPI_ALLOW_RUN_AS_ROOT := 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+endif
+
+.PHONY: help setup build demo test test-long bench clean
+
+help:  ## these lines
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup:  ## install what is missing: Debian packages, .venv, torch
+	cmake/setup.sh
+
+build: setup  ## compile build/headsweep
+	cmake -S . -B $(BUILD) -G Ninja $(if $(HEADSWEEP_TORCH),-DHEADSWEEP_TORCH=$(HEADSWEEP_TORCH))
+	cmake --build $(BUILD)
+
+demo: build  ## the quickstart sweep on 2 ranks, then its report; a second call resumes
+	$(MPIRUN) -n $(RANKS) $(BUILD)/headsweep run jobs/quickstart.yaml -o $(DEMO) --resume
+	$(PYTHON) -m analysis.report $(DEMO)/results.h5
+
+test: build  ## all tests but the long ones
+	cmake/setup.sh tests
+	ctest --test-dir $(BUILD) --output-on-failure
+	HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/style tests/analysis tests/parity tests/mpi
+
+test-long:  ## all tests, the long ones too
+	HEADSWEEP_LONG=1 $(MAKE) test
+
+bench: build  ## the benchmarks of tests/bench
+	cmake --build $(BUILD) --target bench
+
+clean:  ## remove the build folder; .venv and runs stay
+	rm -rf $(BUILD)

@@ -1,0 +1,1 @@
+"""From one results.h5 to tables, figures and a report: `python -m analysis.report FILE`."""

@@ -1,0 +1,185 @@
+"""Reads results.h5 into tables. The only file that knows HDF5; `headsweep schema` says what the columns mean.
+
+In: a path.  Out: `Results`: one pandas table each for trials (joined with their locations), heads, locations,
+questions and the unedited model, and any other column by its path. Missing and failed trials keep their row.
+"""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FORMAT = "headsweep-results"
+VERSION = "1.0"
+PARTS = ("validation", "test")
+EDITS = ("optimal", "iti", "lora")
+KINDS = ("single", "random", "top", "list", "all")
+METRICS = (
+    "truth",
+    "info",
+    "truth_info",
+    "both",
+    "mc1",
+    "mc2",
+    "mc3",
+    "kl_answer",
+    "kl_text",
+    "ce_text",
+    "loss",
+    "margin",
+)
+LOCATION_COLUMNS = ("name", "set", "kind", "size", "first_layer", "draw", "fold", "matched_to")
+TRIAL_COLUMNS = (
+    "location",
+    "edit",
+    "strength",
+    "seed",
+    "fold",
+    "status",
+    "stage",
+    "message",
+    "seconds",
+    "train_loss",
+    "val_loss",
+    "converged",
+    "steps",
+    "relative_size_prompt",
+    "relative_size_answer",
+)
+
+
+class BadResults(ValueError):
+    """The file cannot be read as results; the message says why and what to do."""
+
+
+class Results:
+    """One results.h5. Tables are pandas frames whose row number is the row in the file."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._columns: dict[str, NDArray] = {}
+        with _open(self.path) as file:
+            self.attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            _check_version(self.path, self.attributes)
+        self.locations = self._table("locations", LOCATION_COLUMNS)
+        self.locations["unit"] = [re.sub(r"@fold\d+$", "", name) for name in self.locations["name"]]
+        self.head_table = self._table("heads", ("layer", "head"))
+        self.layers = int(self.head_table["layer"].max()) + 1
+        self.heads = int(self.head_table["head"].max()) + 1
+        self.probe_score = self.column("heads/probe/score")  # [folds, L*H]
+        self.item_question = self.column("items/question")  # [folds, items], -1: none
+        self.questions = self._table("questions", ("id", "group", "text"))
+        self.baseline = self._metrics("baseline")
+        self.trials = self._joined_trials()
+        _check_words(self.path, "trials/edit", self.trials["edit"], EDITS)
+        _check_words(self.path, "locations/kind", self.locations["kind"], KINDS)
+
+    @property
+    def folds(self) -> int:
+        """Number of folds; 1 for a single split."""
+        return int(self.item_question.shape[0])
+
+    @property
+    def test_questions(self) -> NDArray[np.int64]:
+        """Number of test questions of each fold."""
+        return np.sum(self.item_question >= 0, axis=1)
+
+    def column(self, path: str) -> NDArray:
+        """The whole dataset at `path`, read once; texts come back as str."""
+        if path not in self._columns:
+            with _open(self.path) as file:
+                if path not in file:
+                    raise BadResults(f"{self.path}: dataset /{path} is missing. {_way_out(self.path)}")
+                values = file[path][()]
+            self._columns[path] = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+        return self._columns[path]
+
+    @property
+    def job_name(self) -> str:
+        """The job's `name`; empty where there is none."""
+        found = re.search(r"^name: *(.*)$", str(self.attributes.get("resolved_job", "")), re.MULTILINE)
+        return found.group(1).strip("'\" ") if found else ""
+
+    def job_value(self, section: str, key: str) -> str:
+        """A plain value of the job, for example ("model", "folder"); empty where there is none."""
+        job = str(self.attributes.get("resolved_job", ""))
+        found = re.search(rf"^{section}:\n(?:[ #].*\n)*?  {key}: *(.*)$", job, re.MULTILINE)
+        return found.group(1).strip("'\" ") if found else ""
+
+    def trial_items(self, name: str, trial: int) -> NDArray[np.float64]:
+        """A column of /items of one trial: a value for each test question of its fold; NaN: not evaluated."""
+        return self._items(f"items/{name}", trial, int(self.trials.at[trial, "fold"]))
+
+    def baseline_items(self, name: str, fold: int) -> NDArray[np.float64]:
+        """The same of the unedited model."""
+        return self._items(f"baseline/items/{name}", fold, fold)
+
+    def curve(self, trial: int) -> NDArray[np.float64]:
+        """Loss at each optimiser step of one trial; empty where nothing was trained."""
+        return self.column("curves/loss")[trial, : self.column("curves/length")[trial]].astype(np.float64)
+
+    def answer(self, trial: int, item: int) -> str:
+        """The greedy answer of one trial to one of its test questions."""
+        offsets = self.column("items/answer_offsets")
+        place = trial * self.item_question.shape[1] + item
+        return bytes(self.column("items/answer_bytes")[offsets[place] : offsets[place + 1]]).decode(
+            "utf-8", "replace"
+        )
+
+    def _items(self, path: str, row: int, fold: int) -> NDArray[np.float64]:
+        evaluated = self.column(f"{path.rsplit('/', 1)[0]}/count")[row] > 0
+        values = self.column(path)[row, : self.test_questions[fold]].astype(np.float64)
+        return values if evaluated else np.full(values.shape, np.nan)
+
+    def _table(self, group: str, names: tuple[str, ...]) -> pd.DataFrame:
+        return pd.DataFrame({name: self.column(f"{group}/{name}") for name in names})
+
+    def _metrics(self, group: str) -> pd.DataFrame:
+        return pd.DataFrame(
+            {f"{part}_{name}": self.column(f"{group}/{part}/{name}") for part in PARTS for name in METRICS}
+        ).astype(np.float64)
+
+    def _joined_trials(self) -> pd.DataFrame:
+        trials = pd.concat([self._table("trials", TRIAL_COLUMNS), self._metrics("metrics")], axis=1)
+        about = self.locations.drop(columns="fold").iloc[trials["location"].to_numpy()]
+        return pd.concat([trials, about.reset_index(drop=True)], axis=1)
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise BadResults(f"{path}: no such file. {_way_out(path)}")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise BadResults(f"{path}: not a whole HDF5 file. {_way_out(path)}") from error
+
+
+def _check_version(path: Path, attributes: dict[str, str | int | float]) -> None:
+    found = attributes.get("format", "none")
+    if found != FORMAT:
+        raise BadResults(f"{path}: format '{found}', '{FORMAT}' is due. {_way_out(path)}")
+    version = str(attributes.get("version", "none"))
+    if version.split(".")[0] != VERSION.split(".")[0]:
+        raise BadResults(
+            f"{path}: version {version}, this report reads {VERSION.split('.')[0]}.x. "
+            f"Use the analysis of the headsweep that wrote it, or gather the sweep again with this one."
+        )
+
+
+def _check_words(path: Path, column: str, words: pd.Series, known: tuple[str, ...]) -> None:
+    unknown = sorted(set(words) - set(known))
+    if unknown:
+        raise BadResults(f"{path}: {column}: '{unknown[0]}', this report knows {', '.join(known)}.")
+
+
+def _way_out(path: Path) -> str:
+    return f"`headsweep gather {path.parent}` writes results.h5 of a sweep folder from its parts."
+
+
+def _plain(value: object) -> str | int | float:
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Brings what headsweep is built from, and says what it does. A second call finds all in place and takes well under 1 s.
+#   1. Debian packages: only the missing ones, as root or by sudo. HEADSWEEP_PACKAGES=skip: they come from elsewhere.
+#   2. .venv: the Python packages of the analysis; with `setup.sh tests` those of the tests, too.
+#   3. torch: the folder that HEADSWEEP_TORCH names; else the torch of the active Python; else installed into .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+with_tests=${1:-}
+torch_pin="torch==2.11.0"
+
+packages=(build-essential cmake ninja-build git pkg-config openmpi-bin libopenmpi-dev libhdf5-dev libyaml-cpp-dev
+  libboost-program-options-dev nlohmann-json3-dev libsentencepiece-dev libpcre2-dev libfmt-dev libxxhash-dev
+  libgtest-dev libgmock-dev libbenchmark-dev python3-venv)
+
+say() { echo "setup: $*"; }
+fail() { say "$*" >&2; exit 1; }
+
+# ---- 1. Debian packages
+
+missing_packages() {
+  local installed
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+  for package in "${packages[@]}"; do
+    grep -qxF "$package installed" <<<"$installed" || echo "$package"
+  done
+}
+
+may_sudo() { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "no Debian system; these must come from elsewhere (modules, spack, conda): ${packages[*]}"
+    return
+  fi
+  local missing as_root=()
+  missing=$(missing_packages | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    as_root=(sudo)
+    may_sudo || fail "not root, and Debian packages are missing: ${missing% }. Ask for them or, where they come from" \
+      "elsewhere (modules, spack, conda), say HEADSWEEP_PACKAGES=skip"
+  fi
+  say "installing Debian packages: $missing"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  # shellcheck disable=SC2086  # a list of words
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# ---- 2. and 3. Python packages and torch
+
+# The folder that holds the active Python's `torch`, if that torch is 2.6 or newer.
+active_torch_site() {
+  python3 - 2>/dev/null <<'PY'
+import pathlib, torch
+assert tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)
+print(pathlib.Path(torch.__file__).parents[1])
+PY
+}
+
+make_venv() {
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$(python3 --version) found, 3.11 or newer is due"
+  say "making .venv"
+  python3 -m venv .venv
+}
+
+# Makes torch visible to .venv and adds to `wanted` what pip has to bring for it.
+choose_torch() {
+  local site link
+  if [ -n "${HEADSWEEP_TORCH:-}" ] && [ -z "$with_tests" ]; then  # the tests' oracles need a torch in Python, too
+    say "torch: $HEADSWEEP_TORCH"
+  elif .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("torch"))'; then
+    say "torch: the one .venv knows"
+  elif site=$(active_torch_site); then
+    say "torch: the active Python's, in $site"
+    link=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/active-torch.pth
+    echo "$site" >"$link"  # after .venv's own packages on the path; also works where the active Python is a venv itself
+  else
+    say "torch: installing $torch_pin into .venv (a few minutes, 5 GB)"
+    wanted+=("$torch_pin")
+  fi
+}
+
+# A stamp's name holds a hash of all that decides what is installed.
+stamp_of() { echo ".venv/headsweep-$(cat cmake/setup.sh "$@" <(echo "${HEADSWEEP_TORCH:-}") | sha256sum | cut -c1-16)"; }
+
+install_python_packages() {
+  local analysis=analysis/requirements.txt tests=tests/requirements.txt wanted=() stamps
+  stamps=("$(stamp_of $analysis)")
+  [ -z "$with_tests" ] || stamps=("$(stamp_of $analysis $tests)" "${stamps[@]}")
+  [ ! -e "${stamps[0]}" ] || return 0
+  [ -x .venv/bin/python ] || make_venv
+  choose_torch
+  wanted+=(-r "$analysis")
+  [ -z "$with_tests" ] || wanted+=(-r "$tests")
+  say "installing Python packages into .venv: ${wanted[*]}"
+  rm -f .venv/headsweep-*
+  .venv/bin/python -m pip install -q --disable-pip-version-check "${wanted[@]}"
+  touch "${stamps[@]}"
+}
+
+[ "${HEADSWEEP_PACKAGES:-}" = skip ] || install_packages
+install_python_packages
+say "all in place"

@@ -1,0 +1,136 @@
+// edit: lanes of rank-1 edits: their parameters, the objective, the training loop, ITI shifts. Level 3. Knows
+// nothing of ranks or files. Formulas: arXiv 2502.11447; IPO: arXiv 2310.12036, equation 17.
+#pragma once
+
+#include <functional>
+#include <headsweep/data.hpp>
+#include <headsweep/job.hpp>
+#include <headsweep/model.hpp>
+#include <headsweep/probe.hpp>
+#include <headsweep/record.hpp>
+#include <vector>
+
+namespace headsweep {
+
+/// What one lane edits.
+struct LaneSpec {
+  std::vector<Head> heads;  ///< where
+  double strength = 0.1;    ///< tau, or alpha of an ITI shift
+  double learning_rate = 0;
+  std::uint64_t seed = 0;  ///< start of a
+};
+
+/// The parameters of K lanes at the layers that any of them edits. All lanes of one set share kind and read.
+class LaneParams {
+ public:
+  /// Start of training: a ~ U(-1/sqrt C, 1/sqrt C) by (seed, layer) - common to all locations -, b by
+  /// `start_b`.
+  static LaneParams start(EditKind kind, const std::vector<LaneSpec>& lanes, const TrainingSpec& spec,
+                          const Weights& weights);
+  /// alpha * sigma * direction at the chosen heads, a constant gate (Li et al., arXiv 2306.03341).
+  static LaneParams iti(const std::vector<LaneSpec>& lanes, const HeadTable& table, const Weights& weights);
+  /// From stored layers, one lane.
+  static LaneParams restore(EditKind kind, const std::vector<EditLayer>& layers, const Weights& weights);
+
+  /// What the forward adds: write = W_o (b masked to the lane's heads), or b itself for lora. Differentiable.
+  [[nodiscard]] LaneEdits edits(const Weights& weights) const;
+  /// What is stored of one lane.
+  [[nodiscard]] std::vector<EditLayer> layers_of(int lane) const;
+  [[nodiscard]] int count() const { return lanes_; }
+
+  struct Layer {
+    int layer = 0;
+    at::Tensor lanes;   ///< int64 [K']: lanes that edit this layer, ascending
+    at::Tensor a;       ///< [K', C]; undefined with a constant gate
+    at::Tensor b;       ///< [K', C], or [K', E] for lora
+    at::Tensor a_mask;  ///< [K', C] of 0/1: what the gate may read
+    at::Tensor b_mask;  ///< [K', C] (lora: [K', E]) of 0/1: where the edit may write
+  };
+  std::vector<Layer>& layers() { return layers_; }
+  [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
+
+ private:
+  void to(at::Device device);
+  EditKind kind_ = EditKind::optimal;
+  int lanes_ = 0;
+  std::vector<Layer> layers_;
+};
+
+/// Pairs as trees, packed: the prompt once, both answers. With LogProb::sum the answers' common start is
+/// moved to the prompt, where it cancels.
+struct PairBatch {
+  TokenBatch tokens;         ///< answers 2i (chosen) and 2i+1 (rejected) belong to pair i
+  at::Tensor reference;      ///< [B] log pi0(y+) - log pi0(y-) (sums or means by LogProb), nats
+  at::Tensor prompt_tokens;  ///< int64 [B] tokens of the prompt, without the answers' common start
+};
+/// Packs and computes pi0 by the unedited model.
+PairBatch pack_pairs(const Weights& weights, const std::vector<Pair>& pairs, const TrainingSpec& spec);
+/// delta[k, i] = log pi/pi0(y+) - log pi/pi0(y-) of lane k at pair i, nats. [K, B]
+at::Tensor pair_deltas(const Weights& weights, const PairBatch& batch, const Prefix& prefix,
+                       const LaneEdits& edits, LogProb log_prob);
+/// (delta - 1 / (2 tau))^2, mean over pairs: [K] from [K, B] and tau [K].
+at::Tensor ipo_loss(const at::Tensor& deltas, const at::Tensor& tau);
+
+/// AdamW (0.9, 0.999, 1e-8, no weight decay) of all lanes at once, each lane with its own rate; state in
+/// float32.
+class LaneOptimiser {
+ public:
+  LaneOptimiser(LaneParams& params, at::Tensor learning_rates /* [K] */, double clip);
+  /// Clips each lane's whole gradient to the norm, then steps with rate * scale. Returns the norms before
+  /// clipping [K]. `alive` [K] of 0/1: lanes that have failed stay as they are.
+  at::Tensor step(double scale, const at::Tensor& alive);
+
+ private:
+  [[nodiscard]] at::Tensor gradient_norms() const;
+  LaneParams* params_;
+  at::Tensor rates_;
+  double clip_;
+  int steps_ = 0;
+  std::vector<at::Tensor> first_, second_;
+};
+/// 0.5 (1 + cos(pi * step / steps)): cosine to 0 without warm-up.
+double cosine(int step, int steps);
+
+/// Training data of one (seed, fold), packed once and used by every block.
+struct TrainingData {
+  std::vector<PairBatch> batches;  ///< the whole training in order: epochs x ceil(pairs / batch), the last
+                                   ///< batch of an epoch kept
+};
+TrainingData pack_training(const Weights& weights, const std::vector<Pair>& train, const TrainingSpec& spec,
+                           std::uint64_t seed, int fold);
+
+/// Pairs in their own order, `spec.batch` a call: for losses that are only measured.
+std::vector<PairBatch> pack_evaluation(const Weights& weights, const std::vector<Pair>& pairs,
+                                       const TrainingSpec& spec);
+/// The lanes' strengths as a tensor [K].
+at::Tensor tau_of(const std::vector<LaneSpec>& lanes, at::Device device);
+
+/// What training the lanes gave; `failed[k]` says why lane k turned NaN or Inf, empty if it did not.
+struct TrainedLanes {
+  std::vector<Training> training;
+  std::vector<std::string> failed;
+};
+/// Trains the lanes in place. `tick` is called between steps (it may throw to give the block up).
+TrainedLanes train_lanes(const Weights& weights, const TrainingData& data, const std::vector<LaneSpec>& lanes,
+                         const TrainingSpec& spec, LaneParams& params, const std::function<void()>& tick);
+
+/// Loss and margin of the lanes on packed pairs: [K] each.
+struct PairScores {
+  at::Tensor loss, margin;
+};
+PairScores score_pairs(const Weights& weights, const std::vector<PairBatch>& batches, const LaneEdits& edits,
+                       const at::Tensor& tau, LogProb log_prob);
+
+/// mean of |gate| * norm(write) / norm(r) of each lane over the batch's prompt tokens and answer tokens, at
+/// the states of the unedited model, averaged over the lane's layers: [K] each.
+struct RelativeSize {
+  at::Tensor prompt, answer;
+};
+RelativeSize relative_size(const Weights& weights, const PairBatch& batch, const LaneEdits& edits);
+
+/// Checks of the edit on the real weights, before a sweep starts; throws std::logic_error with what failed:
+/// a zero edit changes no bit; r + <a, o> W_o b equals o_proj of an input changed in the location's slice
+/// only.
+void check_edits(const Weights& weights, const PairBatch& batch);
+
+}  // namespace headsweep

@@ -1,0 +1,151 @@
+// job: the job file, read strictly into a typed JobSpec. Level 1. In: YAML text; out: every setting of a
+// sweep.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <headsweep/base.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace headsweep {
+
+enum class Device { automatic, cpu, cuda };
+enum class LogProb { sum, mean };                    ///< of an answer: over its tokens
+enum class AnswerEnd { none, eos };                  ///< whether an end token belongs to the answer
+enum class PairRule { cross, zip, best };            ///< which correct answer meets which incorrect one
+enum class Refusals { keep, drop };                  ///< whether refusals count as preferred answers in pairs
+enum class EditRead { layer, heads, constant };      ///< what the gate <a, o> of an optimal edit reads
+enum class EditFrom { all, last_prompt, iti_code };  ///< the token from which an edit acts
+enum class Suffix { none, random_question };         ///< what follows question + answer in a probe text
+enum class JudgeKind { exact, none };
+enum class SplitPart { train = 0, val = 1, test = 2 };
+enum class EditKind { optimal, iti, lora };
+enum class LocationKind { single, random, top, all, list };
+
+std::string to_text(SplitPart part);
+std::string to_text(EditKind kind);
+std::string to_text(LocationKind kind);
+
+struct ModelSpec {
+  std::filesystem::path folder;  ///< Hugging Face folder; relative to the job file
+  Device device = Device::automatic;
+};
+
+struct BehaviourSpec {
+  std::filesystem::path file;  ///< JSONL, one question a line
+  std::string prompt = "Q: {question} A:";
+  std::filesystem::path text;  ///< running text for kl_text and ce_text, one document a line; may be empty
+  int text_documents = 100;    ///< at most so many documents
+  int text_tokens = 128;       ///< at most so many tokens of each
+};
+
+struct SplitSpec {
+  double train = 0.6, val = 0.2, test = 0.2;  ///< shares of groups, sum 1; unused with folds
+  int folds = 0;                              ///< 0: one split; N: each question is tested once
+};
+
+struct ProbeSpec {
+  Suffix suffix = Suffix::random_question;
+  Suffix sigma_suffix = Suffix::random_question;
+  int answers = 3;  ///< at most so many true and as many false answers a question
+  double c = 1.0;   ///< inverse strength of the L2 penalty
+  int batch = 64;   ///< texts a forward call; part of what fixes the bits
+};
+
+/// One entry of `locations`: a named set of locations.
+struct LocationSpec {
+  std::string name;
+  LocationKind kind = LocationKind::all;
+  int size = 0;            ///< random, top
+  int draws = 0;           ///< random
+  std::string matched_to;  ///< random: as many heads in each layer as this set (top or list) has; or empty
+  bool exclude_claimed = false;  ///< random: no head of `matched_to`'s set
+  std::vector<Head> heads;       ///< list
+  int line = 0;                  ///< in the job file
+};
+
+/// One entry of `edits`: a kind of edit at some location sets.
+struct EditSpec {
+  EditKind kind = EditKind::optimal;
+  std::vector<std::string> at;    ///< names of location sets
+  std::vector<double> strengths;  ///< tau of optimal and lora, alpha of iti
+  int draws = 0;                  ///< only the first draws of each random set; 0: all
+  int line = 0;
+};
+
+struct TrainingSpec {
+  LogProb log_prob = LogProb::sum;  ///< no default in the file: tau means different things under each
+  AnswerEnd answer_end = AnswerEnd::none;
+  EditRead read = EditRead::layer;
+  EditFrom edit_from = EditFrom::all;
+  PairRule pairs = PairRule::cross;
+  Refusals refusals = Refusals::keep;
+  int pairs_per_question = 0;  ///< a random choice of so many pairs of each question; 0: all
+  int batch = 4;               ///< pairs a step
+  int epochs = 2;
+  double clip = 1.0;     ///< norm of a lane's whole gradient; 0: no clipping
+  double start_b = 0.0;  ///< b ~ N(0, start_b^2) at the start; 0: training starts at the unedited model
+  std::map<int, double> learning_rate;  ///< per size of location (number of heads)
+  double lora_learning_rate = 0.0;      ///< key `lora` of learning_rate; 0 if absent
+  double converged_slope =
+      0.0;  ///< |slope| x steps of the last tenth <= this share of the loss counts as converged
+};
+
+struct ItiSpec {
+  EditFrom edit_from = EditFrom::last_prompt;
+};
+
+struct EvaluationSpec {
+  JudgeKind judge = JudgeKind::exact;
+  int max_new_tokens = 50;
+  std::string stop;                ///< an answer ends after this text; empty: only at eos or the token limit
+  std::vector<SplitPart> answers;  ///< parts whose questions are answered and judged
+  std::vector<SplitPart> choice;   ///< parts with MC1, MC2, MC3
+  std::vector<SplitPart> drift;    ///< parts with kl_answer; kl_text and ce_text if any is named
+  std::vector<SplitPart> pairs;    ///< parts with loss and margin
+  int questions = 48;              ///< questions a forward call; part of what fixes the bits
+};
+
+struct RunSpec {
+  std::vector<std::uint64_t> seeds = {0};  ///< of training: start of a, order of pairs
+  int lanes = 8;                           ///< K: trials a block
+  int threads = 1;                         ///< of each rank on CPU; part of what fixes the bits
+};
+
+struct JobSpec {
+  std::string name;
+  std::uint64_t seed = 0;  ///< of splits, random sets, probe texts, choice of pairs
+  ModelSpec model;
+  BehaviourSpec behaviour;
+  SplitSpec split;
+  ProbeSpec probe;
+  std::vector<LocationSpec> locations;
+  std::vector<EditSpec> edits;
+  TrainingSpec training;
+  ItiSpec iti;
+  EvaluationSpec evaluation;
+  RunSpec run;
+  std::string text;  ///< the job file as read
+  std::string file;  ///< its name, as messages say it
+};
+
+/// Reads and checks a job file. Paths in it are made relative to its folder. Throws BadInput
+/// `file:line: key: found, allowed (nearest name)` for what bad-inputs name: unknown or duplicate keys, wrong
+/// types, ranges, several documents, anchors, tags, tabs, size and nesting caps.
+JobSpec read_job(const std::filesystem::path& file);
+/// The same from text; `name` stands for the file in messages.
+JobSpec parse_job(const std::string& text, const std::string& name, const std::filesystem::path& folder);
+
+/// Every key with its value, defaults filled in, as it is hashed and compared at a resume: "training.batch"
+/// -> "4". Paths are left out: the hashes of what they name stand for them, so that a folder may move.
+/// "locations" is the order of the sets, which the order of trials follows.
+std::map<std::string, std::string> settings_of(const JobSpec& job);
+/// The same as a YAML text that parse_job reads back to an equal JobSpec (absolute paths).
+std::string resolved_job(const JobSpec& job);
+/// One line a key: name, type, range, default, meaning; for `headsweep plan --keys` and the docs.
+std::string job_keys();
+
+}  // namespace headsweep

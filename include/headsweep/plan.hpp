@@ -1,0 +1,91 @@
+// plan: job -> locations x edits x strengths x seeds x folds -> trials -> blocks. Level 2. Equal on every
+// rank and for every number of ranks; knows no weights, only the model's shape.
+#pragma once
+
+#include <headsweep/base.hpp>
+#include <headsweep/job.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace headsweep {
+
+/// The numbers of the model that the plan needs.
+struct ModelShape {
+  int layers = 0;    ///< L
+  int heads = 0;     ///< H, query heads a layer
+  int head_dim = 0;  ///< D
+  int hidden = 0;    ///< E
+  int intermediate = 0, kv_heads = 0, vocab = 0;
+};
+
+/// A named set of heads: one row of /locations.
+struct Location {
+  std::string name;  ///< `top4`, `random4[17]`, `singles[L5.H12]`; heads that differ by fold: `top4@fold2`
+  std::string set;   ///< the entry of `locations` that it comes from
+  LocationKind kind = LocationKind::all;
+  int draw = -1;            ///< of a random set, else -1
+  int fold = -1;            ///< -1: the same heads in all folds
+  std::vector<Head> heads;  ///< ascending; empty while `top` is not resolved (see make_plan)
+  std::string matched_to;
+  /// Layer of the first edited head; 0 for an unresolved `top`.
+  [[nodiscard]] int first_layer() const { return heads.empty() ? 0 : heads.front().layer; }
+};
+
+/// One row of /trials.
+struct Trial {
+  TrialId id;
+  LocationId location;
+  EditKind edit = EditKind::optimal;
+  double strength = 0.0;   ///< tau or alpha
+  std::uint64_t seed = 0;  ///< of training; iti trials carry the first seed of the job
+  int fold = 0;
+  std::string hash;  ///< 16 hex digits of (location's name and heads, edit, strength, seed, fold): in every
+                     ///< plan the same
+};
+
+/// The trials that fill one set of lanes: same edit kind, seed, fold and first layer.
+struct Block {
+  std::string name;             ///< hash of its trials' hashes: the name of its part file
+  std::vector<TrialId> trials;  ///< at most `run.lanes`
+  double cost = 0.0;            ///< FLOPs of training and evaluation; orders the draw, changes no bit
+};
+
+struct Plan {
+  ModelShape shape;
+  int folds = 1;
+  std::vector<Location> locations;
+  std::vector<Trial> trials;
+  std::vector<Block> blocks;  ///< by falling cost
+  [[nodiscard]] const Location& at(LocationId id) const {
+    return locations.at(static_cast<std::size_t>(id.value));
+  }
+  [[nodiscard]] const Trial& at(TrialId id) const { return trials.at(static_cast<std::size_t>(id.value)); }
+};
+
+/// Heads from best to worst by the localiser, one list per fold.
+using Ranking = std::vector<std::vector<Head>>;
+
+/// Sizes of the data that the cost of a block follows from (means in tokens).
+struct DataSize {
+  double train_pairs = 0, val_questions = 0, test_questions = 0;
+  double prompt_tokens = 16, answer_tokens = 8, answers_per_question = 8;
+  double text_tokens = 0;  ///< of all running text together
+};
+
+/// Makes the plan. Without `ranking` (the `plan` command) locations of kind `top`, and random sets matched to
+/// them, have the right number of rows but no heads. Throws BadInput (file:line of the job's entry) for heads
+/// out of range, subsets larger than the model, more distinct subsets asked for than exist (with the number
+/// possible), sizes without a learning rate.
+Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Ranking* ranking);
+
+/// FLOPs of one block: prefix once, K lanes from the first edited layer, forward and backward, then
+/// evaluation.
+double block_cost(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Plan& plan,
+                  const Block& block);
+
+/// Bytes of weights in float32, and of one block's activations at its largest, for `plan`.
+double weight_bytes(const ModelShape& shape, bool tied);
+double block_bytes(const JobSpec& job, const ModelShape& shape, const DataSize& data);
+
+}  // namespace headsweep

@@ -1,0 +1,81 @@
+// record: what one finished trial leaves: plain numbers and texts, no tensors. Level 1. Filled by edit and
+// eval, written by store.
+#pragma once
+
+#include <headsweep/base.hpp>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace headsweep {
+
+inline constexpr float not_measured = std::numeric_limits<float>::quiet_NaN();
+
+/// Scores of a model, edited or not, on the questions of one part of the split. NaN where not asked for.
+struct Metrics {
+  float truth = not_measured;       ///< share of answers judged true
+  float info = not_measured;        ///< share judged informative
+  float truth_info = not_measured;  ///< product of the two means (the paper's Truth*Info)
+  float both = not_measured;        ///< share judged true and informative
+  float mc1 = not_measured;         ///< share of questions whose best answer beats every incorrect one
+  float mc2 = not_measured;         ///< mean normalised probability of the correct answers
+  float mc3 = not_measured;         ///< mean share of correct answers above every incorrect one
+  float kl_answer = not_measured;   ///< nats per token, KL(pi0 || edited) along the unedited greedy answer
+  float kl_text = not_measured;     ///< nats per token, KL(pi0 || edited) on running text
+  float ce_text = not_measured;     ///< nats per token, cross-entropy of running text
+  float loss = not_measured;        ///< the objective on this part's pairs
+  float margin = not_measured;      ///< nats, mean over pairs of log pi(y+)/pi0(y+) - log pi(y-)/pi0(y-)
+};
+
+/// One test question under one edit.
+struct Item {
+  float truth = not_measured, info = not_measured;  ///< 0 or 1
+  float p_truth = not_measured,
+        p_info = not_measured;  ///< a judge model's probability; equals truth/info if exact
+  float mc1 = not_measured, mc2 = not_measured, mc3 = not_measured;
+  float kl_answer = not_measured;   ///< nats per token
+  float repetition = not_measured;  ///< share of the answer's tokens that repeat its own bigrams
+  bool refused = false, empty = false;
+  std::string answer;  ///< the greedy answer, UTF-8
+};
+
+/// What training one lane left. NaN for edits that are not trained.
+struct Training {
+  float train_loss = not_measured;     ///< mean over the last epoch's last tenth of steps
+  float val_loss = not_measured;       ///< on all validation pairs, with the final edit
+  float slope = not_measured;          ///< loss per step over the last tenth of steps (least squares)
+  float gradient_norm = not_measured;  ///< before clipping, at the last step
+  float learning_rate = not_measured;
+  bool converged = false;
+  int steps = 0;
+  std::vector<float> curve;  ///< loss per step
+};
+
+/// One layer of an edit: r_out += gate * write, gate = <read, o> or 1 (design of the edit).
+struct EditLayer {
+  int layer = 0;
+  std::vector<float> a;  ///< [C] what the gate reads; empty for a constant gate
+  std::vector<float> b;  ///< [C] in head space (write = W_o b), or [E] for `lora` (write = b)
+};
+
+enum class TrialStatus { missing = 0, done = 1, failed = 2 };
+
+/// All that one trial leaves.
+struct TrialRecord {
+  TrialId trial;
+  std::string trial_hash;  ///< the trial's own name, see Trial::hash
+  TrialStatus status = TrialStatus::missing;
+  std::string stage, message;  ///< why it failed
+  double seconds = 0.0;        ///< its share of the block's wall time
+  int attempt = 1;
+  int rank = 0;
+  Training training;
+  float norm_a = not_measured, norm_b = not_measured;
+  /// mean of |gate| * norm(write) / norm(r), at prompt and at answer tokens of the validation pairs
+  float relative_size_prompt = not_measured, relative_size_answer = not_measured;
+  Metrics validation, test;
+  std::vector<Item> items;  ///< one per test question of the trial's fold
+  std::vector<EditLayer> edit;
+};
+
+}  // namespace headsweep

@@ -1,0 +1,171 @@
+// store: what is on disk: the schema, parts, results.h5, the sweep folder. Level 3. The only module that knows HDF5.
+// Nothing finished is ever lost or half: parts are built in memory and written whole.
+#pragma once
+
+#include <filesystem>
+#include <headsweep/base.hpp>
+#include <headsweep/job.hpp>
+#include <headsweep/plan.hpp>
+#include <headsweep/record.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace headsweep {
+
+// ---- schema ------------------------------------------------------------------------------------------------------
+
+enum class ColumnType { u8, i32, i64, u64, f32, f64, text, bytes };
+/// The file that a column first stands in; results.h5 has all of them.
+enum class Origin { axis, probe, header, part, header_and_part };
+/// One dataset of results.h5.
+struct Column {
+  std::string group, name;
+  ColumnType type = ColumnType::f32;
+  std::vector<std::string> dims;  ///< names of the axes: trial, item, head, location, question, step, ...
+  std::string units, meaning;     ///< attributes `units` and `long_name`
+  Origin origin = Origin::part;
+  [[nodiscard]] std::string path() const { return group.empty() ? name : group + "/" + name; }
+};
+/// The one table that results.h5, its reader's docs and `headsweep schema` are made from.
+const std::vector<Column>& schema();
+std::string schema_text();
+inline constexpr const char* results_format = "headsweep-results";
+inline constexpr const char* results_version = "1.0";
+
+// ---- what is known before the first block -------------------------------------------------------------------------
+
+/// A localiser's table of one fold as plain numbers; index = layer * H + head.
+struct HeadRows {
+  std::vector<float> score, train_accuracy, auc, log_loss, sigma;  ///< [L*H]
+  std::vector<float> direction;                                    ///< [L*H*D]
+};
+struct QuestionRow {
+  std::string id, group, text;
+  std::vector<SplitPart> part;  ///< per fold
+};
+/// Identity of a sweep: two sweeps with equal `settings` and hashes may be joined.
+struct SweepIdentity {
+  std::map<std::string, std::string> settings;  ///< settings_of(job)
+  std::string model_hash, data_hash;            ///< data: behaviour file, text file, tokenizer
+  std::string build;                            ///< program version, git revision, libraries
+};
+/// All of results.h5 but the trials' outcomes.
+struct SweepHeader {
+  SweepIdentity identity;
+  std::string job_text, resolved_job, command_line, started_utc, device;
+  Plan plan;
+  std::vector<HeadRows> localiser;      ///< `probe`, per fold
+  std::vector<QuestionRow> questions;
+  struct Baseline {
+    Metrics validation, test;
+    std::vector<Item> items;
+  };
+  std::vector<Baseline> baseline;       ///< the unedited model, per fold
+};
+
+// ---- parts -------------------------------------------------------------------------------------------------------
+
+/// The records of one block.
+struct Part {
+  std::string block;
+  std::string sweep_hash;  ///< hash of SweepIdentity without `build`
+  std::string build;
+  std::vector<TrialRecord> records;
+};
+/// An HDF5 file image in memory.
+std::string encode_part(const Part& part);
+/// Reads an image back. BadInput `name: ...` for anything that is not a whole part of this format.
+Part decode_part(const std::string& image, const std::string& name);
+
+// ---- results -----------------------------------------------------------------------------------------------------
+
+/// Gathers parts to FILE (temporary name, fsync, rename). Trials without a part have status `missing`; of several
+/// attempts the newest counts. Returns the number of done, failed and missing trials.
+struct Gathered {
+  int done = 0, failed = 0, missing = 0;
+};
+Gathered write_results(const std::filesystem::path& file, const SweepHeader& header,
+                       const std::vector<std::filesystem::path>& parts);
+
+/// A results.h5 opened for reading; refuses (BadInput, with the command that rebuilds) what is not one.
+class ResultsFile {
+ public:
+  explicit ResultsFile(const std::filesystem::path& file);
+  ~ResultsFile();
+  ResultsFile(const ResultsFile&) = delete;
+  [[nodiscard]] int trials() const;
+  [[nodiscard]] std::string job_text() const;      ///< the resolved job
+  [[nodiscard]] std::string model_hash() const;
+  [[nodiscard]] std::vector<QuestionRow> questions() const;
+  struct Row {
+    std::string location, edit;
+    std::vector<Head> heads;
+    double strength = 0;
+    std::uint64_t seed = 0;
+    int fold = 0;
+    TrialRecord record;          ///< with items and edit
+    std::vector<int> item_question;  ///< row of /questions of each item
+  };
+  [[nodiscard]] Row trial(TrialId id) const;
+  [[nodiscard]] SweepHeader::Baseline baseline(int fold) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// ---- sweep folder ------------------------------------------------------------------------------------------------
+
+/// One line of a state log.
+struct Event {
+  enum class Kind { start, done, failed, given_up, beat, run } kind = Kind::beat;
+  std::string block{};
+  double time = 0, seconds = 0;
+  std::int64_t bytes = 0;
+  std::string part_hash{};  ///< xxh64 of the part file
+  int rank = 0, trials = 0, failed_trials = 0;
+  std::string message{};
+};
+
+/// The folder that `-o` names: sweep.yaml, header.h5 (what is known before the first block), parts/, state/, lock.
+class SweepFolder {
+ public:
+  explicit SweepFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
+  [[nodiscard]] std::filesystem::path results() const { return folder_ / "results.h5"; }
+  [[nodiscard]] std::filesystem::path part_file(const std::string& block) const;
+  [[nodiscard]] bool exists() const;  ///< a sweep has been started here
+
+  /// Rank 0: checks that nothing or, with `resume`, the same sweep stands here; BadInput with what differs. Takes the
+  /// lock (BadInput with host and pid of a live owner).
+  void open(const SweepIdentity& identity, bool resume, bool allow_other_build);
+  void release();  ///< gives the lock back
+  void beat();     ///< says that the owner lives
+  /// Written once before the first block; a resume reads it and measures nothing again.
+  void write_header(const SweepHeader& header);
+  [[nodiscard]] std::optional<SweepHeader> read_header() const;
+
+  /// Blocks of the plan whose part is whole (file present, hash as logged, decodes); others are to be computed. With
+  /// `retry_failed`, a block that holds failed trials does not count as finished.
+  [[nodiscard]] std::vector<std::string> finished_blocks(const Plan& plan, bool retry_failed = false) const;
+  /// Writes the part, then logs it.
+  void put(const Part& part, double seconds, int rank);
+  void log(const Event& event);  ///< to this rank's own file
+  [[nodiscard]] std::vector<Event> events() const;  ///< of all ranks, by time; unreadable lines are skipped
+  /// Gathers all finished parts into results.h5.
+  Gathered gather() const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+/// Gathers the finished parts of several folders of the same sweep (BadInput with what differs) into one file.
+Gathered gather_folders(const std::vector<SweepFolder>& folders, const std::filesystem::path& file);
+
+/// Hash that parts carry: of settings, model and data.
+std::string sweep_hash(const SweepIdentity& identity);
+
+}  // namespace headsweep

@@ -1,0 +1,94 @@
+// sweep: one rank's whole run: stages before the first block, then the loop over drawn blocks. Level 4. The
+// only module that joins ranks, model, edits, evaluation and files.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <headsweep/comm.hpp>
+#include <headsweep/job.hpp>
+#include <headsweep/plan.hpp>
+#include <headsweep/store.hpp>
+#include <optional>
+#include <string>
+
+namespace headsweep {
+
+struct RunOptions {
+  std::filesystem::path folder;
+  std::string command_line;
+  bool resume = false, retry_failed = false, allow_other_build = false, strict = false;
+  int max_failed = -1;   ///< stop after so many failed trials; -1: never
+  double max_hours = 0;  ///< stop in time for this; 0: no limit
+  int limit = 0;         ///< only so many blocks in this run; 0: all
+};
+
+/// The stop flag: raised by signals and limits, looked at between steps.
+class Stop {
+ public:
+  enum class Level { none, after_block, now };
+  static void install();  ///< USR1, USR2: after the block in hand; TERM, INT: now
+  static Level level();
+  static void raise(Level level);
+};
+
+/// Runs the sweep on this rank. Collective. Returns done, trials_failed or stopped.
+ExitCode run_sweep(const World& world, const JobSpec& job, const RunOptions& options);
+
+/// Counts of a sweep folder as its state logs tell them, for `status`: from any process, while it runs or
+/// after.
+struct Standing {
+  int blocks = 0, blocks_done = 0, trials = 0, trials_done = 0, trials_failed = 0;
+  double started = 0, last_sign = 0;  ///< seconds since 1970
+  double rate = 0;                    ///< trials a second since the last start; 0: unknown
+  double seconds_left = -1;           ///< by cost; negative: unknown
+  std::vector<std::string> running;   ///< `rank 3: block 0123..., 12 s`
+  std::vector<std::string> errors;    ///< the last few
+  bool gathered = false;              ///< results.h5 is there
+};
+Standing standing_of(const SweepFolder& folder);
+/// `17 of 40 blocks, 128 of 270 trials, 0 failed, 2.1 trials/s, 1 min 10 s left`.
+std::string standing_text(const Standing& standing);
+/// `1 h 02 min`, `3 min 10 s`, `12 s`.
+std::string duration_text(double seconds);
+
+/// The plan of a job before anything is run: `top` unresolved, cost and memory estimated.
+struct Outline {
+  Plan plan;
+  double flops = 0;  ///< of all blocks
+  double weight_bytes = 0, block_bytes = 0;
+  int questions = 0, train_pairs = 0;
+};
+Outline outline_of(const JobSpec& job);
+/// Float32 operations a second of one thread of this machine in a matrix product; takes a fraction of a
+/// second.
+double measure_flops(int threads);
+
+/// A model with its tokenizer and, optionally, one stored edit: what `ask` and `score` need.
+struct EditReference {
+  std::filesystem::path results;
+  TrialId trial;
+};
+/// Reads `FILE:TRIAL`; BadUsage otherwise.
+EditReference parse_edit_reference(const std::string& text);
+struct Asked {
+  std::string unedited, edited;  ///< `edited` is empty without an edit
+};
+struct AskOptions {
+  std::filesystem::path model;
+  std::string question, prompt = "Q: {question} A:", stop;
+  int max_new_tokens = 50;
+  std::optional<EditReference>
+      edit;  ///< its job's prompt, stop and limit are used where the options are empty
+};
+Asked ask(const AskOptions& options);
+/// Scores each line of a JSONL file ({"prompt","completion"} or {"prompt_ids","completion_ids"}): the same
+/// line with "tokens", "log_probs" (nats, per token) and "log_prob" (their sum) added, handed to `put`.
+void score_lines(const std::filesystem::path& model, const std::filesystem::path& file,
+                 const std::optional<EditReference>& edit,
+                 const std::function<void(const std::string&)>& put);
+
+/// Program version, git revision, compiler, torch: one line a word, as recorded.
+std::string build_text();
+
+}  // namespace headsweep

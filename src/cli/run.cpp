@@ -1,0 +1,83 @@
+// cli: `headsweep run`: the only command that starts MPI.
+#include <headsweep/comm.hpp>
+#include <headsweep/job.hpp>
+#include <headsweep/sweep.hpp>
+
+#include "cli/command.hpp"
+
+namespace headsweep {
+namespace {
+
+Syntax syntax() {
+  Syntax syntax{.usage = "headsweep run JOB -o FOLDER [options]",
+                .about =
+                    "Runs the sweep of a job file. Under mpirun or srun the ranks share the blocks. What is "
+                    "finished is "
+                    "never lost: a killed run goes on with --resume, with any number of ranks.",
+                .named = options::options_description("options"),
+                .positional = {"JOB"}};
+  syntax.named.add_options()("output,o", options::value<std::string>(),
+                             "sweep folder: parts, logs and results.h5 go there")(
+      "resume", options::bool_switch(), "go on with the sweep in the folder (or start it if there is none)")(
+      "retry-failed", options::bool_switch(), "with --resume: compute the blocks of failed trials again")(
+      "allow-other-build", options::bool_switch(),
+      "with --resume: go on although the program was built anew")(
+      "strict", options::bool_switch(), "refuse model files with tensors that are not used")(
+      "max-failed", options::value<int>(), "stop when more than so many trials have failed")(
+      "max-hours", options::value<double>(),
+      "begin no block that would not end within so many hours (exit code 5)")(
+      "limit", options::value<int>(), "compute at most so many blocks");
+  return syntax;
+}
+
+RunOptions read_options(const CommandLine& line, const options::variables_map& values) {
+  if (values.count("output") == 0) throw BadUsage("-o FOLDER is missing: where do the results go?");
+  RunOptions run;
+  run.folder = values["output"].as<std::string>();
+  run.command_line = line.text();
+  run.resume = values["resume"].as<bool>();
+  run.retry_failed = values["retry-failed"].as<bool>();
+  run.allow_other_build = values["allow-other-build"].as<bool>();
+  run.strict = values["strict"].as<bool>();
+  if (values.count("max-failed") > 0) run.max_failed = values["max-failed"].as<int>();
+  if (values.count("max-hours") > 0) run.max_hours = values["max-hours"].as<double>();
+  if (values.count("limit") > 0) run.limit = values["limit"].as<int>();
+  if (run.max_hours < 0 || run.limit < 0) throw BadUsage("--max-hours and --limit are positive numbers");
+  return run;
+}
+
+/// All ranks read the job; a mistake in it is the same on every rank, and rank 0 tells it.
+ExitCode sweep(World& world, const std::string& job, const RunOptions& run) {
+  ExitCode code = ExitCode::internal;
+  try {
+    code = run_sweep(world, read_job(job), run);
+  } catch (const Error& error) {
+    log_line(cat("headsweep: ", error.what()));
+    code = error.code();
+  }
+  return code;
+}
+
+}  // namespace
+
+ExitCode run_run(const CommandLine& line) {
+  options::variables_map values;
+  if (!read_words(line, syntax(), values)) return ExitCode::done;
+  const RunOptions run = read_options(line, values);
+  World world(line.argc, line.argv);
+  set_speaker(world.rank() == 0);
+  Stop::install();
+  ExitCode code = ExitCode::internal;
+  try {
+    code = sweep(world, values["JOB"].as<std::vector<std::string>>().front(), run);
+  } catch (const std::exception& error) {
+    // Not a user's mistake: this rank alone may have met it, and the others cannot be waited for.
+    log_error(cat("headsweep: rank ", world.rank(), ": internal error: ", error.what()));
+    world.abort(static_cast<int>(ExitCode::internal));
+  }
+  world.close();
+  // One rank speaks for all, so that a launcher reports one code.
+  return world.rank() == 0 ? code : ExitCode::done;
+}
+
+}  // namespace headsweep

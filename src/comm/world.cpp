@@ -1,0 +1,102 @@
+// comm: launch and small collectives over MPI_COMM_WORLD.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <headsweep/base.hpp>
+#include <headsweep/comm.hpp>
+
+#include "comm/mpi.hpp"
+
+namespace headsweep {
+namespace {
+
+/// MPI counts in int; pieces of this size also keep its buffers small.
+constexpr std::size_t piece_bytes = std::size_t{64} << 20;
+
+std::int64_t reduce(std::int64_t value, MPI_Op how) {
+  std::int64_t result = 0;
+  mpi_ok(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, how, MPI_COMM_WORLD), "MPI_Allreduce");
+  return result;
+}
+
+void broadcast_from(int root, void* data, std::size_t bytes) {
+  char* next = static_cast<char*>(data);
+  for (std::size_t left = bytes; left > 0;) {
+    const std::size_t piece = std::min(left, piece_bytes);
+    mpi_ok(MPI_Bcast(next, static_cast<int>(piece), MPI_BYTE, root, MPI_COMM_WORLD), "MPI_Bcast");
+    next += piece;
+    left -= piece;
+  }
+}
+
+}  // namespace
+
+void mpi_ok(int code, const char* call) {
+  if (code == MPI_SUCCESS) return;
+  std::array<char, MPI_MAX_ERROR_STRING> words{};
+  int length = 0;
+  MPI_Error_string(code, words.data(), &length);
+  throw Error(ExitCode::internal, cat(call, ": ", words.data()));
+}
+
+void broadcast_bytes(void* data, std::size_t bytes) { broadcast_from(0, data, bytes); }
+
+World::World(int* argc, char*** argv) {
+  int provided = MPI_THREAD_SINGLE;
+  mpi_ok(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+  mpi_ok(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  mpi_ok(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
+  mpi_ok(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+  require(provided >= MPI_THREAD_FUNNELED, "MPI: thread level ", provided,
+          " found, MPI_THREAD_FUNNELED is due");
+  MPI_Comm node = MPI_COMM_NULL;
+  mpi_ok(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
+         "MPI_Comm_split_type");
+  mpi_ok(MPI_Comm_rank(node, &node_rank_), "MPI_Comm_rank");
+  mpi_ok(MPI_Comm_size(node, &node_size_), "MPI_Comm_size");
+  mpi_ok(MPI_Comm_free(&node), "MPI_Comm_free");
+}
+
+void World::tick() const {
+  int waiting = 0;
+  mpi_ok(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &waiting, MPI_STATUS_IGNORE), "MPI_Iprobe");
+}
+
+void World::barrier() const { mpi_ok(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }
+
+std::string World::broadcast(std::string bytes) const {
+  std::uint64_t size = bytes.size();
+  broadcast_bytes(&size, sizeof size);
+  bytes.resize(size);
+  broadcast_bytes(bytes.data(), size);
+  return bytes;
+}
+
+std::vector<std::string> World::all_gather(const std::string& bytes) const {
+  const std::uint64_t size = bytes.size();
+  std::vector<std::uint64_t> sizes(static_cast<std::size_t>(size_));
+  mpi_ok(MPI_Allgather(&size, 1, MPI_UINT64_T, sizes.data(), 1, MPI_UINT64_T, MPI_COMM_WORLD),
+         "MPI_Allgather");
+  std::vector<std::string> all(sizes.size());
+  // A broadcast per rank, not MPI_Allgatherv, whose offsets are int: the sum of all ranks' bytes may pass
+  // 2^31.
+  for (int root = 0; root < size_; ++root) {
+    std::string& part = all[static_cast<std::size_t>(root)];
+    if (root == rank_) part = bytes;
+    part.resize(sizes[static_cast<std::size_t>(root)]);
+    broadcast_from(root, part.data(), part.size());
+  }
+  return all;
+}
+
+std::int64_t World::sum(std::int64_t value) const { return reduce(value, MPI_SUM); }
+std::int64_t World::max(std::int64_t value) const { return reduce(value, MPI_MAX); }
+
+void World::close() { mpi_ok(MPI_Finalize(), "MPI_Finalize"); }
+
+void World::abort(int exit_code) const {
+  MPI_Abort(MPI_COMM_WORLD, exit_code);
+  std::_Exit(exit_code);
+}
+
+}  // namespace headsweep

@@ -1,0 +1,91 @@
+// edit: the size of an edit beside the residual stream, and the checks that run before every sweep.
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <headsweep/edit.hpp>
+
+namespace headsweep {
+namespace {
+
+/// |gate| * norm(write) / norm(r) of every lane and token at one layer of the unedited model: [K', T].
+at::Tensor sizes_at(const Prefix& prefix, const LayerEdit& edit) {
+  const at::Tensor norm = prefix.residual.norm(2, -1);    // [T]
+  const at::Tensor write = edit.write.norm(2, -1, true);  // [K', 1]
+  if (!edit.read.defined()) return (write / norm).contiguous();
+  return at::matmul(edit.read, prefix.outputs.t()).abs() * write / norm;
+}
+
+void demand(bool ok, const std::string& what) {
+  if (!ok) throw std::logic_error(cat("self-test of the edit failed: ", what));
+}
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+/// A lane at one head with a visible b, and the same written as a changed input of o_proj.
+void check_slice(const Weights& weights, const PairBatch& batch, Head head) {
+  const ModelConfig& config = weights.config;
+  const LaneSpec lane{.heads = {head}, .strength = 0.1, .learning_rate = 0, .seed = 1};
+  TrainingSpec spec;
+  spec.start_b = 0.5;
+  const LaneParams params = LaneParams::start(EditKind::optimal, {lane}, spec, weights);
+  const auto& layer = params.layers().front();
+  const Prefix prefix = run_prefix(weights, batch.tokens, head.layer);
+  const at::Tensor b = layer.b * layer.b_mask;  // [1, C]
+  const at::Tensor gate =
+      at::matmul(prefix.outputs, layer.a[0]).unsqueeze(1) * batch.tokens.active.unsqueeze(1);
+  const at::Tensor changed = prefix.outputs + gate * b;  // [T, C]
+  const at::Tensor untouched = at::ones({config.width()}, b.options());
+  untouched.narrow(0, head.index * config.head_dim, config.head_dim).zero_();
+  demand(((changed - prefix.outputs) * untouched).abs().max().item<double>() == 0,
+         cat("an edit at ", head, " changed another head's slice"));
+  const at::Tensor& o = weights.layers.at(static_cast<std::size_t>(head.layer)).o;
+  const Prefix edited{.layer = head.layer,
+                      .outputs = changed,
+                      .residual = prefix.residual + at::matmul(changed - prefix.outputs, o.t())};
+  const at::Tensor direct = run_lanes(weights, batch.tokens, edited, LaneEdits{});
+  const at::Tensor by_rank_one = run_lanes(weights, batch.tokens, prefix, params.edits(weights));
+  const double difference = largest_difference(direct, by_rank_one);
+  demand(difference <= 1e-3 * direct.abs().max().item<double>(),
+         cat("r + <a, o> W_o b differs from a changed input of o_proj at ", head, " by ", difference));
+  demand(largest_difference(direct, run_lanes(weights, batch.tokens, prefix, LaneEdits{})) > 0,
+         cat("an edit at ", head, " changed nothing"));
+}
+
+}  // namespace
+
+RelativeSize relative_size(const Weights& weights, const PairBatch& batch, const LaneEdits& edits) {
+  const c10::NoGradGuard frozen;
+  const TokenBatch& tokens = batch.tokens;
+  const at::Tensor prompt_end =
+      batch.prompt_tokens.index_select(0, at::floor_divide(tokens.slot, tokens.longest));
+  const at::Tensor answer = (tokens.positions >= prompt_end).to(at::kFloat), prompt = 1 - answer;  // [T]
+  at::Tensor in_prompt = at::zeros({edits.lanes}, tokens.active.options()), in_answer = in_prompt.clone();
+  at::Tensor layers = in_prompt.clone();
+  for (const auto& [layer, edit] : edits.layers) {
+    const at::Tensor sizes = sizes_at(run_prefix(weights, tokens, layer), edit) * tokens.active;  // [K', T]
+    const at::Tensor lanes =
+        edit.lanes.defined() ? edit.lanes : at::arange(edits.lanes, tokens.slot.options());
+    in_prompt.index_add_(0, lanes, at::matmul(sizes, prompt) / prompt.sum());
+    in_answer.index_add_(0, lanes, at::matmul(sizes, answer) / answer.sum());
+    layers.index_add_(0, lanes, at::ones({sizes.size(0)}, layers.options()));
+  }
+  return {.prompt = in_prompt / layers, .answer = in_answer / layers};
+}
+
+void check_edits(const Weights& weights, const PairBatch& batch) {
+  const c10::NoGradGuard frozen;
+  const int last = weights.config.layers - 1;
+  const Head head{.layer = last / 2, .index = weights.config.heads - 1};
+  const LaneSpec lane{.heads = {head}, .strength = 0.1, .learning_rate = 0, .seed = 0};
+  const LaneEdits zero =
+      LaneParams::start(EditKind::optimal, {lane, lane}, TrainingSpec{}, weights).edits(weights);
+  const Prefix prefix = run_prefix(weights, batch.tokens, head.layer);
+  const at::Tensor unedited = run_lanes(weights, batch.tokens, prefix, LaneEdits{.lanes = 2, .layers = {}});
+  demand(at::equal(run_lanes(weights, batch.tokens, prefix, zero), unedited), "a zero edit changed a bit");
+  for (const Head one : {Head{0, 0}, head, Head{last, weights.config.heads - 1}})
+    check_slice(weights, batch, one);
+}
+
+}  // namespace headsweep

@@ -1,0 +1,172 @@
+// edit: the parameters of K lanes and what the forward adds for them. Masks say where a lane may read and
+// write.
+#include <cmath>
+#include <headsweep/edit.hpp>
+#include <numbers>
+#include <set>
+
+namespace headsweep {
+namespace {
+
+/// Lanes that edit one layer, with their heads there.
+struct Touched {
+  std::vector<std::int64_t> lanes;
+  std::vector<std::vector<int>> heads;
+};
+
+std::map<int, Touched> touched_layers(const std::vector<LaneSpec>& lanes) {
+  std::map<int, Touched> layers;
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    std::map<int, std::vector<int>> by_layer;
+    for (const Head& head : lanes[k].heads) by_layer[head.layer].push_back(head.index);
+    for (const auto& [layer, heads] : by_layer) {
+      layers[layer].lanes.push_back(static_cast<std::int64_t>(k));
+      layers[layer].heads.push_back(heads);
+    }
+  }
+  return layers;
+}
+
+/// 1 in the chosen heads' slices: [K', C].
+at::Tensor head_mask(const Touched& touched, const ModelConfig& config) {
+  at::Tensor mask = at::zeros({static_cast<std::int64_t>(touched.lanes.size()), config.width()});
+  for (std::size_t row = 0; row < touched.heads.size(); ++row)
+    for (const int head : touched.heads[row])
+      mask[static_cast<std::int64_t>(row)].narrow(0, head * config.head_dim, config.head_dim).fill_(1);
+  return mask;
+}
+
+at::Tensor lane_tensor(const Touched& touched) { return at::tensor(touched.lanes, at::kLong); }
+
+/// U(-1/sqrt C, 1/sqrt C): the same for every location and lane of a seed.
+at::Tensor start_of_a(std::uint64_t seed, int layer, int width) {
+  Random random(seed, "start of a", layer);
+  const double bound = 1.0 / std::sqrt(width);
+  std::vector<float> values(static_cast<std::size_t>(width));
+  for (float& value : values) value = static_cast<float>((2.0 * random.uniform() - 1.0) * bound);
+  return at::tensor(values);
+}
+
+/// N(0, deviation^2) by Box and Muller.
+at::Tensor start_of_b(std::uint64_t seed, int layer, std::int64_t width, double deviation) {
+  Random random(seed, "start of b", layer);
+  std::vector<float> values(static_cast<std::size_t>(width));
+  for (float& value : values) {
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
+    value = static_cast<float>(deviation * radius * std::cos(2.0 * std::numbers::pi * random.uniform()));
+  }
+  return at::tensor(values);
+}
+
+std::vector<float> to_vector(const at::Tensor& values) {
+  const at::Tensor flat = values.detach().to(at::kCPU, at::kFloat).contiguous();
+  return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
+}
+
+}  // namespace
+
+LaneParams LaneParams::start(EditKind kind, const std::vector<LaneSpec>& lanes, const TrainingSpec& spec,
+                             const Weights& weights) {
+  expect(kind != EditKind::iti, "trained lanes are optimal or lora");
+  const ModelConfig& config = weights.config;
+  LaneParams params;
+  params.kind_ = kind;
+  params.lanes_ = static_cast<int>(lanes.size());
+  for (const auto& [index, touched] : touched_layers(lanes)) {
+    const auto rows = static_cast<std::int64_t>(touched.lanes.size());
+    const bool lora = kind == EditKind::lora;
+    Layer layer{.layer = index, .lanes = lane_tensor(touched)};
+    layer.b_mask = lora ? at::ones({rows, config.hidden}) : head_mask(touched, config);
+    if (lora || spec.read != EditRead::constant) {
+      layer.a = at::empty({rows, config.width()});
+      layer.a_mask = !lora && spec.read == EditRead::heads ? layer.b_mask : at::ones({rows, config.width()});
+    }
+    layer.b = at::zeros_like(layer.b_mask);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::uint64_t seed =
+          lanes[static_cast<std::size_t>(touched.lanes[static_cast<std::size_t>(row)])].seed;
+      if (layer.a.defined()) layer.a[row].copy_(start_of_a(seed, index, config.width()));
+      if (spec.start_b > 0) layer.b[row].copy_(start_of_b(seed, index, layer.b.size(1), spec.start_b));
+    }
+    params.layers_.push_back(std::move(layer));
+  }
+  params.to(weights.device());
+  return params;
+}
+
+LaneParams LaneParams::iti(const std::vector<LaneSpec>& lanes, const HeadTable& table,
+                           const Weights& weights) {
+  const ModelConfig& config = weights.config;
+  const at::Tensor shift = (table.direction * table.sigma.unsqueeze(-1)).to(at::kFloat);  // [L*H, D]
+  LaneParams params;
+  params.kind_ = EditKind::iti;
+  params.lanes_ = static_cast<int>(lanes.size());
+  for (const auto& [index, touched] : touched_layers(lanes)) {
+    Layer layer{.layer = index, .lanes = lane_tensor(touched)};
+    layer.b_mask = head_mask(touched, config);
+    layer.b = at::zeros_like(layer.b_mask);
+    for (std::size_t row = 0; row < touched.heads.size(); ++row) {
+      const double alpha = lanes[static_cast<std::size_t>(touched.lanes[row])].strength;
+      for (const int head : touched.heads[row])
+        layer.b[static_cast<std::int64_t>(row)]
+            .narrow(0, head * config.head_dim, config.head_dim)
+            .copy_(shift[index * config.heads + head] * alpha);
+    }
+    params.layers_.push_back(std::move(layer));
+  }
+  params.to(weights.device());
+  return params;
+}
+
+LaneParams LaneParams::restore(EditKind kind, const std::vector<EditLayer>& layers, const Weights& weights) {
+  LaneParams params;
+  params.kind_ = kind;
+  params.lanes_ = 1;
+  for (const EditLayer& stored : layers) {
+    Layer layer{.layer = stored.layer, .lanes = at::zeros({1}, at::kLong)};
+    layer.b = at::tensor(stored.b).unsqueeze(0);
+    layer.b_mask = at::ones_like(layer.b);
+    if (!stored.a.empty()) {
+      layer.a = at::tensor(stored.a).unsqueeze(0);
+      layer.a_mask = at::ones_like(layer.a);
+    }
+    params.layers_.push_back(std::move(layer));
+  }
+  params.to(weights.device());
+  return params;
+}
+
+LaneEdits LaneParams::edits(const Weights& weights) const {
+  LaneEdits edits{.lanes = lanes_};
+  for (const Layer& layer : layers_) {
+    LayerEdit edit;
+    if (layer.lanes.size(0) < lanes_) edit.lanes = layer.lanes;
+    if (layer.a.defined()) edit.read = layer.a * layer.a_mask;
+    const at::Tensor b = layer.b * layer.b_mask;
+    const at::Tensor& o = weights.layers.at(static_cast<std::size_t>(layer.layer)).o;  // [E, C]
+    edit.write = kind_ == EditKind::lora ? b : at::matmul(b, o.t());
+    edits.layers[layer.layer] = std::move(edit);
+  }
+  return edits;
+}
+
+std::vector<EditLayer> LaneParams::layers_of(int lane) const {
+  std::vector<EditLayer> stored;
+  for (const Layer& layer : layers_) {
+    const at::Tensor rows = at::nonzero(layer.lanes == lane).flatten();
+    if (rows.numel() == 0) continue;
+    const std::int64_t row = rows[0].item<std::int64_t>();
+    EditLayer one{.layer = layer.layer, .a = {}, .b = to_vector(layer.b[row] * layer.b_mask[row])};
+    if (layer.a.defined()) one.a = to_vector(layer.a[row] * layer.a_mask[row]);
+    stored.push_back(std::move(one));
+  }
+  return stored;
+}
+
+void LaneParams::to(at::Device device) {
+  for (Layer& layer : layers_)
+    for (at::Tensor* tensor : {&layer.lanes, &layer.a, &layer.b, &layer.a_mask, &layer.b_mask})
+      if (tensor->defined()) *tensor = tensor->to(device);
+}
+
+}  // namespace headsweep

@@ -1,0 +1,220 @@
+// eval: measures K lanes on one fold: answers, multiple choice, drift; then means over questions.
+#include <ATen/core/grad_mode.h>
+
+#include <map>
+#include <utility>
+
+#include "eval/batches.hpp"
+#include "eval/drift.hpp"
+#include "eval/generate.hpp"
+
+namespace headsweep {
+namespace {
+
+using Items = std::vector<std::vector<Item>>;  ///< [K][places of the material]
+using Tick = std::function<void()>;
+
+void call(const Tick& tick) {
+  if (tick) tick();
+}
+
+std::vector<std::vector<Answer>> answer_questions(const Evaluation::Inputs& inputs,
+                                                  const std::vector<TokenBatch>& prompts,
+                                                  const LaneEdits& edits, const Tick& tick) {
+  const EvaluationSpec& spec = inputs.job.evaluation;
+  return answer_prompts(inputs.weights, inputs.tokenizer, prompts, edits,
+                        {.max_new_tokens = spec.max_new_tokens, .stop = spec.stop, .tick = tick});
+}
+
+void put_verdict(const Verdict& verdict, Item& item) {
+  item.truth = verdict.truth;
+  item.info = verdict.info;
+  item.p_truth = verdict.p_truth;
+  item.p_info = verdict.p_info;
+  item.refused = verdict.refused;
+}
+
+void put_answers(const Evaluation::Inputs& inputs, const Material& material,
+                 std::vector<std::vector<Answer>> answers, Items& items) {
+  std::map<std::pair<int, std::string>, Verdict>
+      verdicts;  // lanes often agree: equal answers are judged once
+  for (std::size_t lane = 0; lane < items.size(); ++lane)
+    for (std::size_t i = 0; i < material.asked.size(); ++i) {
+      const std::size_t place = material.asked[i];
+      const int question = material.questions[place];
+      Item& item = items[lane][place];
+      item.answer = std::move(answers[lane][i].text);
+      item.repetition = repetition(answers[lane][i].ids);
+      item.empty = item.answer.find_first_not_of(" \t\n\v\f\r") == std::string::npos;
+      if (inputs.job.evaluation.judge == JudgeKind::none) continue;
+      const auto [verdict, is_new] = verdicts.try_emplace({question, item.answer});
+      if (is_new)
+        verdict->second =
+            judge_exact(inputs.behaviour.questions.at(static_cast<std::size_t>(question)), item.answer);
+      put_verdict(verdict->second, item);
+    }
+}
+
+/// Log-probabilities of all answers of a batch: float64 [K, A] on the host.
+at::Tensor reference_log_probs(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits) {
+  const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
+  const at::Tensor states = run_lanes(weights, batch, prefix, edits);
+  return answer_log_probs(weights, batch, states).to(at::kCPU, at::kDouble).contiguous();
+}
+
+/// A question's scores from the log-probabilities of its references in the order of reference_tree.
+Choice score_references(const TokenizedQuestion& question, const double* log_prob) {
+  const double* end_of_correct = log_prob + question.correct.size() + question.refusals.size();
+  return multiple_choice({log_prob, end_of_correct},
+                         {end_of_correct, end_of_correct + question.incorrect.size()}, question.best);
+}
+
+void put_choices(const Evaluation::Inputs& inputs, const Material& material, const at::Tensor& log_probs,
+                 std::size_t first, Items& items) {
+  const double* log_prob = log_probs.const_data_ptr<double>();
+  for (std::vector<Item>& lane : items) {
+    const double* end_of_lane = log_prob + log_probs.size(1);
+    for (std::size_t i = first; log_prob != end_of_lane; ++i) {
+      const std::size_t place = material.chosen[i];
+      const auto& question = inputs.tokens.at(static_cast<std::size_t>(material.questions[place]));
+      const Choice choice = score_references(question, log_prob);
+      lane[place].mc1 = choice.mc1;
+      lane[place].mc2 = choice.mc2;
+      lane[place].mc3 = choice.mc3;
+      log_prob += question.correct.size() + question.refusals.size() + question.incorrect.size();
+    }
+  }
+}
+
+/// Per lane, means over documents: nats per token.
+struct TextDrift {
+  std::vector<double> kl, cross_entropy;
+};
+
+TextDrift measure_text(const Evaluation::Inputs& inputs, const std::vector<TokenBatch>& documents,
+                       const LaneEdits& edits, const Tick& tick) {
+  const auto lanes = static_cast<std::size_t>(edits.lanes);
+  TextDrift total{.kl = std::vector<double>(lanes, 0.0), .cross_entropy = std::vector<double>(lanes, 0.0)};
+  double count = 0;
+  for (const TokenBatch& batch : documents) {
+    const Drift drift = measure_drift(inputs.weights, batch, edits);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      for (const double kl : drift.kl[lane]) total.kl[lane] += kl;
+      for (const double entropy : drift.cross_entropy[lane]) total.cross_entropy[lane] += entropy;
+    }
+    count += batch.answers;
+    call(tick);
+  }
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    total.kl[lane] /= count;
+    total.cross_entropy[lane] /= count;
+  }
+  return total;
+}
+
+/// Means over items; NaN where there is none, or where one was not measured.
+Metrics mean_metrics(const std::vector<Item>& items) {
+  const auto mean = [&](const auto& value_of) {
+    double total = 0;
+    for (const Item& item : items) total += value_of(item);
+    return static_cast<float>(total / static_cast<double>(items.size()));
+  };
+  Metrics metrics;
+  metrics.truth = mean([](const Item& item) { return item.truth; });
+  metrics.info = mean([](const Item& item) { return item.info; });
+  metrics.truth_info = metrics.truth * metrics.info;
+  metrics.both = mean([](const Item& item) { return item.truth * item.info; });
+  metrics.mc1 = mean([](const Item& item) { return item.mc1; });
+  metrics.mc2 = mean([](const Item& item) { return item.mc2; });
+  metrics.mc3 = mean([](const Item& item) { return item.mc3; });
+  metrics.kl_answer = mean([](const Item& item) { return item.kl_answer; });
+  return metrics;
+}
+
+void put_text(const TextDrift& drift, std::size_t lane, Metrics& metrics) {
+  metrics.kl_text = static_cast<float>(drift.kl[lane]);
+  metrics.ce_text = static_cast<float>(drift.cross_entropy[lane]);
+}
+
+}  // namespace
+
+struct Evaluation::State {
+  Inputs inputs;
+  Material material;
+  std::map<EditFrom, Batches> packed;
+  Result unedited;
+
+  explicit State(const Inputs& given) : inputs(given), material(gather_material(given)) {
+    const auto answers = answer_questions(
+        inputs, pack_places(inputs, material, material.drifted, EditFrom::all), LaneEdits{}, Tick{});
+    for (const Answer& answer : answers[0]) {
+      material.own_answers.push_back(answer.ids);
+      if (answer.ended) material.own_answers.back().push_back(inputs.weights.config.eos);
+    }
+  }
+
+  const Batches& batches(EditFrom from) {
+    const auto found = packed.find(from);
+    if (found != packed.end()) return found->second;
+    return packed.emplace(from, pack_material(inputs, material, from)).first->second;
+  }
+
+  Items measure_items(const Batches& ready, const LaneEdits& edits, const Tick& tick) const {
+    Items items(static_cast<std::size_t>(edits.lanes), std::vector<Item>(material.questions.size()));
+    put_answers(inputs, material, answer_questions(inputs, ready.prompts, edits, tick), items);
+    const auto questions_a_call = static_cast<std::size_t>(inputs.job.evaluation.questions);
+    for (std::size_t i = 0; i < ready.references.size(); ++i) {
+      const at::Tensor log_probs = reference_log_probs(inputs.weights, ready.references[i], edits);
+      put_choices(inputs, material, log_probs, i * questions_a_call, items);
+      call(tick);
+    }
+    auto place = material.drifted.begin();
+    for (const TokenBatch& batch : ready.own_answers) {
+      const Drift drift = measure_drift(inputs.weights, batch, edits);
+      for (std::size_t lane = 0; lane < items.size(); ++lane)
+        for (std::size_t i = 0; i < drift.kl[lane].size(); ++i)
+          items[lane][place[static_cast<std::ptrdiff_t>(i)]].kl_answer =
+              static_cast<float>(drift.kl[lane][i]);
+      place += batch.answers;
+      call(tick);
+    }
+    return items;
+  }
+
+  Result summarise(std::vector<Item> items) const {
+    const auto first_test = items.begin() + static_cast<std::ptrdiff_t>(material.validation);
+    Result result;
+    result.validation = mean_metrics({items.begin(), first_test});
+    result.items.assign(std::make_move_iterator(first_test), std::make_move_iterator(items.end()));
+    result.test = mean_metrics(result.items);
+    return result;
+  }
+};
+
+Evaluation::Evaluation(const Inputs& inputs) : state_(std::make_unique<State>(inputs)) {
+  state_->unedited = measure(LaneEdits{}, EditFrom::all, Tick{}).front();
+}
+
+Evaluation::~Evaluation() = default;
+
+std::vector<Evaluation::Result> Evaluation::measure(const LaneEdits& edits, EditFrom from,
+                                                    const Tick& tick) const {
+  const at::NoGradGuard frozen;
+  const Batches& batches = state_->batches(from);
+  Items items = state_->measure_items(batches, edits, tick);
+  const TextDrift text = measure_text(state_->inputs, batches.documents, edits, tick);
+  std::vector<Result> results;
+  for (std::size_t lane = 0; lane < items.size(); ++lane) {
+    Result result = state_->summarise(std::move(items[lane]));
+    for (const SplitPart part : state_->inputs.job.evaluation.drift) {
+      if (part == SplitPart::val) put_text(text, lane, result.validation);
+      if (part == SplitPart::test) put_text(text, lane, result.test);
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+const Evaluation::Result& Evaluation::baseline() const { return state_->unedited; }
+
+}  // namespace headsweep

@@ -1,0 +1,118 @@
+// eval: greedy generation of K lanes x N prompts, one transfer to the host a token.
+#include "eval/generate.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace headsweep {
+namespace {
+
+/// Takes the tokens of all rows (lane by lane, prompt by prompt) and ends each answer where it ends.
+class Listener {
+ public:
+  Listener(const Tokenizer& tokenizer, int end_token, const GenerateOptions& options, std::size_t rows)
+      : tokenizer_(tokenizer),
+        end_token_(end_token),
+        options_(options),
+        answers_(rows),
+        finished_(rows, 0),
+        left_(rows) {}
+
+  void hear(const at::Tensor& ids /* int64 [K, N] */) {
+    const at::Tensor on_host = ids.to(at::kCPU).contiguous();
+    const auto* id = on_host.const_data_ptr<std::int64_t>();
+    for (std::size_t row = 0; row < answers_.size(); ++row)
+      if (finished_[row] == 0 && ends_with(answers_[row], static_cast<int>(id[row]))) {
+        finished_[row] = 1;
+        --left_;
+      }
+  }
+  [[nodiscard]] bool all_finished() const { return left_ == 0; }
+
+  /// [K][N]; the answers still going get their text as it stands.
+  std::vector<std::vector<Answer>> finish(std::size_t lanes) {
+    for (std::size_t row = 0; row < answers_.size(); ++row)
+      if (finished_[row] == 0 || answers_[row].ended)
+        answers_[row].text = tokenizer_.decode(answers_[row].ids);
+    std::vector<std::vector<Answer>> by_lane(lanes);
+    const std::size_t prompts = answers_.size() / lanes;
+    for (std::size_t row = 0; row < answers_.size(); ++row)
+      by_lane[row / prompts].push_back(std::move(answers_[row]));
+    return by_lane;
+  }
+
+ private:
+  bool ends_with(Answer& answer, int id) const {
+    answer.ended = id == end_token_;
+    if (answer.ended) return true;
+    answer.ids.push_back(id);
+    if (options_.stop.empty()) return false;
+    std::string text = tokenizer_.decode(answer.ids);
+    const std::size_t at = text.find(options_.stop);
+    if (at == std::string::npos) return false;
+    text.resize(at + options_.stop.size());
+    answer.text = std::move(text);
+    return true;
+  }
+
+  const Tokenizer& tokenizer_;
+  int end_token_;
+  const GenerateOptions& options_;
+  std::vector<Answer> answers_;
+  std::vector<char> finished_;
+  std::size_t left_;
+};
+
+/// Lets the listener hear the answers to one batch.
+void answer_batch(const Weights& weights, const TokenBatch& prompts, const LaneEdits& edits,
+                  const GenerateOptions& options, Listener& listener) {
+  Decoder decoder(weights, prompts, edits, options.max_new_tokens - 1);
+  for (int token = 1;; ++token) {
+    const at::Tensor ids = decoder.logits().argmax(-1);  // [K, N]
+    listener.hear(ids);
+    if (options.tick) options.tick();
+    if (listener.all_finished() || token >= options.max_new_tokens) return;
+    decoder.step(ids);  // finished rows go on unheard, so that the batch keeps its shape
+  }
+}
+
+}  // namespace
+
+std::vector<TokenBatch> pack_prompts(const std::vector<std::vector<int>>& prompts, EditFrom from, int batch,
+                                     at::Device device) {
+  std::vector<TokenBatch> batches;
+  std::vector<TokenTree> trees;
+  for (const std::vector<int>& prompt : prompts) {
+    trees.push_back({.prompt = prompt,
+                     .answers = {},
+                     .edit_start = edit_start(from, Purpose::generation, static_cast<int>(prompt.size()))});
+    if (trees.size() < static_cast<std::size_t>(batch) && &prompt != &prompts.back()) continue;
+    batches.push_back(pack(trees, Keep::last, device));
+    trees.clear();
+  }
+  return batches;
+}
+
+std::vector<std::vector<Answer>> answer_prompts(const Weights& weights, const Tokenizer& tokenizer,
+                                                const std::vector<TokenBatch>& batches,
+                                                const LaneEdits& edits, const GenerateOptions& options) {
+  std::vector<std::vector<Answer>> answers(static_cast<std::size_t>(edits.lanes));
+  for (const TokenBatch& batch : batches) {
+    const std::size_t rows = answers.size() * static_cast<std::size_t>(batch.trees);
+    Listener listener(tokenizer, weights.config.eos, options, rows);
+    answer_batch(weights, batch, edits, options, listener);
+    auto more = listener.finish(answers.size());
+    for (std::size_t lane = 0; lane < answers.size(); ++lane)
+      std::move(more[lane].begin(), more[lane].end(), std::back_inserter(answers[lane]));
+  }
+  return answers;
+}
+
+std::vector<std::vector<Answer>> generate(const Weights& weights, const Tokenizer& tokenizer,
+                                          const std::vector<std::vector<int>>& prompts,
+                                          const LaneEdits& edits, const GenerateOptions& options) {
+  const auto batches = pack_prompts(prompts, options.from, options.questions, weights.device());
+  return answer_prompts(weights, tokenizer, batches, edits, options);
+}
+
+}  // namespace headsweep

@@ -1,0 +1,98 @@
+// job: checks across keys.
+#include "job/check.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "job/document.hpp"
+
+namespace headsweep {
+namespace {
+
+class JobCheck {
+ public:
+  JobCheck(const JobSpec& job, const JobLines& lines) : job_(job), lines_(lines) {}
+
+  void run() const {
+    check_split();
+    check_prompt();
+    for (const LocationSpec& set : job_.locations) check_match(set);
+    for (std::size_t i = 0; i < job_.edits.size(); ++i)
+      check_edit(job_.edits[i], cat("edits[", i, "].", to_text(job_.edits[i].kind)));
+  }
+
+ private:
+  /// `file:line: key: `, with the line of the nearest key that the file gives.
+  [[nodiscard]] std::string place(const std::string& key) const {
+    std::string known = key;
+    while (!lines_.contains(known) && known.find_last_of(".[") != std::string::npos)
+      known.resize(known.find_last_of(".["));
+    const auto line = lines_.find(known);
+    return YamlPlace{.file = job_.file, .line = line == lines_.end() ? 1 : line->second, .key = key}.text();
+  }
+
+  void check_split() const {
+    const SplitSpec& split = job_.split;
+    if (split.folds > 0) {
+      require(split.folds >= 3, place("split.folds"), split.folds,
+              " found, 0 or at least 3 is due (each fold trains, validates and tests on other questions)");
+      return;
+    }
+    const double sum = split.train + split.val + split.test;
+    require(std::abs(sum - 1.0) < 1e-9, place("split"), "shares that sum to ", sum,
+            " found, train + val + test = 1 is due");
+    require(std::min({split.train, split.val, split.test}) > 0, place("split"),
+            "a share of 0 found, train, val and test above 0 are due");
+  }
+
+  void check_prompt() const {
+    const std::string& prompt = job_.behaviour.prompt;
+    const std::string slot = "{question}";
+    const std::size_t first = prompt.find(slot);
+    const bool once = first != std::string::npos && prompt.find(slot, first + 1) == std::string::npos;
+    require(once, place("behaviour.prompt"), describe(yaml_text(prompt)),
+            " found, a text that holds {question} once is due");
+  }
+
+  [[nodiscard]] const LocationSpec& find_set(const std::string& name, const std::string& key) const {
+    std::vector<std::string> names;
+    for (const LocationSpec& set : job_.locations) {
+      if (set.name == name) return set;
+      names.push_back(set.name);
+    }
+    throw BadInput(cat(place(key), "no set of locations is called '", name, "'", did_you_mean(name, names),
+                       "; there are: ", join(names, ", ")));
+  }
+
+  void check_match(const LocationSpec& set) const {
+    if (set.matched_to.empty()) return;
+    const std::string key = "locations." + set.name + ".random.matched_to";
+    const LocationKind kind = find_set(set.matched_to, key).kind;
+    require(kind == LocationKind::top || kind == LocationKind::list, place(key), "'", set.matched_to,
+            "' is of kind ", to_text(kind), ", a set of kind top or heads is due");
+  }
+
+  void check_edit(const EditSpec& edit, const std::string& key) const {
+    bool random = false;
+    for (const std::string& name : edit.at) {
+      const LocationSpec& set = find_set(name, key + ".at");
+      require(edit.kind != EditKind::lora || set.kind == LocationKind::all, place(key + ".at"), "'", name,
+              "' found, lora edits every o_proj whole: a set 'all' is due");
+      if (set.kind != LocationKind::random) continue;
+      random = true;
+      require(edit.draws <= set.draws, place(key + ".draws"), edit.draws, " found, '", name, "' has ",
+              set.draws, " draws");
+    }
+    require(edit.draws == 0 || random, place(key + ".draws"), edit.draws,
+            " found, but no set of 'at' is random");
+  }
+
+  const JobSpec& job_;
+  const JobLines& lines_;
+};
+
+}  // namespace
+
+void check_job(const JobSpec& job, const JobLines& lines) { JobCheck(job, lines).run(); }
+
+}  // namespace headsweep

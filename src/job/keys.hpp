@@ -1,0 +1,266 @@
+// job: every key of the job file, said once. Reading, resolved_job, settings_of and job_keys are visits of
+// this table:
+//   visit(key, value)                   a single value
+//   visit.section(key, struct)          a map with keys of its own
+//   visit.variant(key, kind, of, then)  one of the keys of which exactly one is there, and says the kind
+//   visit.named(key, sets)              a map from names of the user's choice
+//   visit.listed(key, edits)            a list
+#pragma once
+
+#include <string>
+
+#include "job/leaf.hpp"
+
+namespace headsweep {
+
+struct JobKey {
+  std::string name;
+  std::string meaning = "";
+  JobLimits limits = {};
+  bool due = false;
+  std::string clash = "";  ///< why this key may not stand here, beside the other keys; empty: it may
+};
+
+// Wrappers of structs that more than one key fills.
+struct RandomKeys {
+  LocationSpec& set;
+};
+struct TopKeys {
+  LocationSpec& set;
+};
+struct EditKeys {
+  EditSpec& edit;
+};
+
+template <class Visit>
+void visit_keys(Visit& visit, ModelSpec& model) {
+  visit({.name = "folder",
+         .meaning = "Hugging Face folder of a LLaMA model; relative to the job file",
+         .limits = filled(),
+         .due = true},
+        model.folder);
+  visit({.name = "device", .meaning = "where the model runs; automatic: a GPU if there is one"},
+        model.device);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, BehaviourSpec& behaviour) {
+  visit({.name = "file",
+         .meaning = "JSONL, one question a line; relative to the job file",
+         .limits = filled(),
+         .due = true},
+        behaviour.file);
+  visit({.name = "prompt", .meaning = "what the model reads before an answer; holds {question} once"},
+        behaviour.prompt);
+  visit({.name = "text", .meaning = "running text for kl_text and ce_text, one document a line; empty: none"},
+        behaviour.text);
+  visit({.name = "text_documents", .meaning = "at most so many documents", .limits = from(1, 1'000'000)},
+        behaviour.text_documents);
+  visit({.name = "text_tokens",
+         .meaning = "at most so many tokens of each document",
+         .limits = from(2, 100'000)},
+        behaviour.text_tokens);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, SplitSpec& split) {
+  visit({.name = "folds",
+         .meaning = "0: one split by the shares; N: each question is tested once",
+         .limits = from(0, 1000)},
+        split.folds);
+  const std::string clash = split.folds > 0 ? "beside folds" : "";
+  visit({.name = "train",
+         .meaning = "share of groups to train on; the three sum to 1",
+         .limits = from(0, 1),
+         .clash = clash},
+        split.train);
+  visit({.name = "val", .meaning = "share of groups to choose on", .limits = from(0, 1), .clash = clash},
+        split.val);
+  visit({.name = "test", .meaning = "share of groups to report on", .limits = from(0, 1), .clash = clash},
+        split.test);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, ProbeSpec& probe) {
+  visit({.name = "suffix",
+         .meaning = "what follows question + answer in the texts that probes and directions are fitted on"},
+        probe.suffix);
+  visit({.name = "sigma_suffix", .meaning = "the same for the texts that sigma is measured on"},
+        probe.sigma_suffix);
+  visit({.name = "answers",
+         .meaning = "at most so many true and as many false answers a question",
+         .limits = from(1, 1000)},
+        probe.answers);
+  visit({.name = "c", .meaning = "inverse strength of the L2 penalty", .limits = above(0)}, probe.c);
+  visit({.name = "batch", .meaning = "texts a forward call; fixes bits", .limits = from(1, 100'000)},
+        probe.batch);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, RandomKeys random) {
+  LocationSpec& set = random.set;
+  visit({.name = "draws", .meaning = "how many distinct sets", .limits = from(1, 1'000'000), .due = true},
+        set.draws);
+  visit({.name = "matched_to",
+         .meaning = "instead of size: as many heads in each layer as this set (top or heads) has",
+         .limits = names(),
+         .clash = set.size > 0 ? "beside size" : ""},
+        set.matched_to);
+  const bool matched = !set.matched_to.empty();
+  visit({.name = "size",
+         .meaning = "heads a set",
+         .limits = from(1, 1'000'000),
+         .due = !matched,
+         .clash = matched ? "beside matched_to" : ""},
+        set.size);
+  visit({.name = "exclude_claimed",
+         .meaning = "with matched_to: none of that set's heads",
+         .clash = matched ? "" : "without matched_to"},
+        set.exclude_claimed);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, TopKeys top) {
+  visit({.name = "size",
+         .meaning = "so many heads with the best probes; per fold",
+         .limits = from(1, 1'000'000),
+         .due = true},
+        top.set.size);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, LocationSpec& set) {
+  Everything everything = Everything::all;
+  RandomKeys random{set};
+  TopKeys top{set};
+  const auto value = [&](auto& of) { return [&](const JobKey& key) { visit(key, of); }; };
+  const auto section = [&](auto& of) { return [&](const JobKey& key) { visit.section(key, of); }; };
+  visit.variant({.name = "all", .meaning = "one set that holds all heads; 'NAME: all' for short"}, set.kind,
+                LocationKind::all, value(everything));
+  visit.variant({.name = "single", .meaning = "every head on its own"}, set.kind, LocationKind::single,
+                value(everything));
+  visit.variant({.name = "random"}, set.kind, LocationKind::random, section(random));
+  visit.variant({.name = "top"}, set.kind, LocationKind::top, section(top));
+  visit.variant({.name = "heads", .meaning = "one set of just these", .limits = filled(), .due = true},
+                set.kind, LocationKind::list, value(set.heads));
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, EditKeys keys) {
+  EditSpec& edit = keys.edit;
+  visit({.name = "at", .meaning = "names of location sets", .limits = names(), .due = true}, edit.at);
+  if (edit.kind == EditKind::iti) {
+    visit({.name = "alpha",
+           .meaning = "strengths: the shift is alpha * sigma along the probe's direction",
+           .limits = filled(),
+           .due = true},
+          edit.strengths);
+  } else {
+    visit({.name = "tau",
+           .meaning = "strengths: training aims at a gain of 1 / (2 tau) nats",
+           .limits = filled(above(0)),
+           .due = true},
+          edit.strengths);
+  }
+  visit({.name = "draws",
+         .meaning = "only the first draws of each random set; 0: all",
+         .limits = from(0, 1'000'000)},
+        edit.draws);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, EditSpec& edit) {
+  for (const EditKind kind : {EditKind::optimal, EditKind::iti, EditKind::lora}) {
+    EditKeys keys{edit};
+    visit.variant({.name = word_of(kind)}, edit.kind, kind,
+                  [&](const JobKey& key) { visit.section(key, keys); });
+  }
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, TrainingSpec& training) {
+  visit({.name = "log_prob",
+         .meaning = "of an answer over its tokens; tau means different things under each",
+         .due = true},
+        training.log_prob);
+  visit({.name = "answer_end", .meaning = "whether an end token belongs to the answer"}, training.answer_end);
+  visit({.name = "read", .meaning = "what the gate <a, o> of an optimal edit reads"}, training.read);
+  visit({.name = "edit_from", .meaning = "the token from which an optimal edit or lora acts"},
+        training.edit_from);
+  visit({.name = "pairs", .meaning = "which correct answer meets which incorrect one"}, training.pairs);
+  visit({.name = "refusals", .meaning = "whether refusals count as preferred answers"}, training.refusals);
+  visit({.name = "pairs_per_question",
+         .meaning = "a random choice of so many; 0: all",
+         .limits = from(0, 1'000'000)},
+        training.pairs_per_question);
+  visit({.name = "batch", .meaning = "pairs a step", .limits = from(1, 100'000)}, training.batch);
+  visit({.name = "epochs", .meaning = "times that training sees each pair", .limits = from(1, 10'000)},
+        training.epochs);
+  visit({.name = "clip", .meaning = "most norm of a trial's gradient; 0: no clipping", .limits = at_least(0)},
+        training.clip);
+  visit({.name = "start_b",
+         .meaning = "standard deviation of b at the start; 0: starts at the unedited model",
+         .limits = at_least(0)},
+        training.start_b);
+  LearningRates rates{training.learning_rate, training.lora_learning_rate};
+  visit({.name = "learning_rate", .meaning = "per number of edited heads, and of lora"}, rates);
+  visit({.name = "converged_slope",
+         .meaning = "|slope| x steps of the last tenth <= this share of the loss counts as converged",
+         .limits = at_least(0)},
+        training.converged_slope);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, ItiSpec& iti) {
+  visit({.name = "edit_from", .meaning = "the token from which an ITI shift acts"}, iti.edit_from);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, EvaluationSpec& evaluation) {
+  const JobLimits measured = at_least(static_cast<double>(SplitPart::val));
+  visit({.name = "judge", .meaning = "exact: an answer counts if it is one of the references"},
+        evaluation.judge);
+  visit({.name = "max_new_tokens", .meaning = "longest answer", .limits = from(1, 10'000)},
+        evaluation.max_new_tokens);
+  visit({.name = "stop",
+         .meaning = "an answer ends after this text; empty: at the end token or the longest answer"},
+        evaluation.stop);
+  visit({.name = "answers", .meaning = "parts whose questions are answered and judged", .limits = measured},
+        evaluation.answers);
+  visit({.name = "choice", .meaning = "parts with MC1, MC2, MC3", .limits = measured}, evaluation.choice);
+  visit({.name = "drift",
+         .meaning = "parts with KL to the unedited model; text, too, if any is named",
+         .limits = measured},
+        evaluation.drift);
+  visit({.name = "pairs", .meaning = "parts with loss and margin", .limits = measured}, evaluation.pairs);
+  visit({.name = "questions", .meaning = "questions a forward call; fixes bits", .limits = from(1, 100'000)},
+        evaluation.questions);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, RunSpec& run) {
+  visit({.name = "seeds", .meaning = "of training: each trial is trained once per seed", .limits = filled()},
+        run.seeds);
+  visit({.name = "lanes", .meaning = "trials trained at the same time; fixes bits", .limits = from(1, 4096)},
+        run.lanes);
+  visit({.name = "threads", .meaning = "of each rank on CPU; fixes bits", .limits = from(1, 1024)},
+        run.threads);
+}
+
+template <class Visit>
+void visit_keys(Visit& visit, JobSpec& job) {
+  visit({.name = "name", .meaning = "of the sweep, for people", .limits = names(), .due = true}, job.name);
+  visit({.name = "seed", .meaning = "of splits, random sets, probe texts and the choice of pairs"}, job.seed);
+  visit.section({.name = "model", .due = true}, job.model);
+  visit.section({.name = "behaviour", .due = true}, job.behaviour);
+  visit.section({.name = "split"}, job.split);
+  visit.section({.name = "probe"}, job.probe);
+  visit.named({.name = "locations", .due = true}, job.locations);
+  visit.listed({.name = "edits", .due = true}, job.edits);
+  visit.section({.name = "training", .due = true}, job.training);
+  visit.section({.name = "iti"}, job.iti);
+  visit.section({.name = "evaluation"}, job.evaluation);
+  visit.section({.name = "run"}, job.run);
+}
+
+}  // namespace headsweep

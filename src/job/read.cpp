@@ -1,0 +1,163 @@
+// job: YAML tree -> JobSpec, key by key.
+#include <algorithm>
+
+#include "job/check.hpp"
+#include "job/keys.hpp"
+
+namespace headsweep {
+namespace {
+
+/// Collects the keys of one section.
+class KeyNames {
+ public:
+  template <class T>
+  void operator()(const JobKey& key, T&) {
+    names.push_back(key.name);
+  }
+  template <class T>
+  void section(const JobKey& key, T&) {
+    names.push_back(key.name);
+  }
+  template <class T>
+  void named(const JobKey& key, T&) {
+    names.push_back(key.name);
+  }
+  template <class T>
+  void listed(const JobKey& key, T&) {
+    names.push_back(key.name);
+  }
+  template <class Kind, class Then>
+  void variant(const JobKey& key, Kind&, Kind, Then) {
+    names.push_back(key.name);
+  }
+  std::vector<std::string> names;
+};
+
+template <class Section>
+std::vector<std::string> key_names(Section& section) {
+  KeyNames known;
+  visit_keys(known, section);
+  return known.names;
+}
+
+/// Visits the table and fills it from one map of the file.
+class KeyReader {
+ public:
+  KeyReader(const YamlValue& map, YamlPlace place, JobLines& lines)
+      : map_(map), place_(std::move(place)), lines_(lines) {}
+
+  template <class T>
+  void operator()(const JobKey& key, T& value) {
+    if (const YamlValue* found = take(key, allowed(value, key.limits)))
+      read_leaf(*found, at(*found), key.limits, value);
+  }
+  template <class Section>
+  void section(const JobKey& key, Section& section) {
+    if (const YamlValue* found = take(key, "a map")) read_section(*found, at(*found), section);
+  }
+  void named(const JobKey& key, std::vector<LocationSpec>& sets) {
+    const std::string due = "a map from names to sets of heads";
+    const YamlValue* found = take(key, due);
+    if (found->kind != YamlValue::Kind::map || found->items.empty()) refuse(*found, at(*found), due);
+    for (const YamlValue& item : found->items) {
+      const YamlPlace place = at(*found).entry(item.key, item.line);
+      lines_[place.key] = item.line;
+      if (!is_job_name(item.key)) refuse(yaml_word(item.key), place, allowed(std::string(), names()));
+      LocationSpec& set = sets.emplace_back();
+      set.name = item.key;
+      set.line = item.line;
+      read_variant(item.kind == YamlValue::Kind::word && item.text == "all" ? spelled_out(item) : item, place,
+                   set);
+    }
+  }
+  void listed(const JobKey& key, std::vector<EditSpec>& edits) {
+    const std::string due = "a list of edits";
+    const YamlValue* found = take(key, due);
+    if (found->kind != YamlValue::Kind::list || found->items.empty()) refuse(*found, at(*found), due);
+    for (const YamlValue& item : found->items) {
+      const YamlPlace place = at(*found).item(edits.size(), item.line);
+      edits.emplace_back().line = item.line;
+      read_variant(item, place, edits.back());
+    }
+  }
+  template <class Kind, class Then>
+  void variant(const JobKey& key, Kind& kind, Kind of, Then then) {
+    if (map_.find(key.name) == nullptr) return;
+    kind = of;
+    then(key);
+  }
+
+  /// Reads a whole map; a key that the section does not know is refused before one that is missing.
+  template <class Section>
+  void read_section(const YamlValue& value, const YamlPlace& place, Section& section) {
+    if (value.kind != YamlValue::Kind::map) refuse(value, place, "a map");
+    const std::vector<std::string> known = key_names(section);
+    for (const YamlValue& item : value.items) {
+      const bool found = std::find(known.begin(), known.end(), item.key) != known.end();
+      require(found, place.entry(item.key, item.line).text(), "unknown key", did_you_mean(item.key, known),
+              "; allowed: ", join(known, ", "));
+    }
+    KeyReader reader(value, place, lines_);
+    visit_keys(reader, section);
+  }
+
+ private:
+  /// The value of a key, its line noted; null where it is absent and has a default.
+  const YamlValue* take(const JobKey& key, const std::string& due) {
+    const YamlValue* found = map_.find(key.name);
+    if (found == nullptr) {
+      require(!key.due, place_.entry(key.name, place_.line).text(), "missing, ", due, " is due");
+      return nullptr;
+    }
+    const YamlPlace place = at(*found);
+    require(key.clash.empty(), place.text(), "not allowed ", key.clash);
+    lines_[place.key] = found->line;
+    return found;
+  }
+  [[nodiscard]] YamlPlace at(const YamlValue& value) const { return place_.entry(value.key, value.line); }
+
+  template <class Variants>
+  void read_variant(const YamlValue& value, const YamlPlace& place, Variants& variants) {
+    const std::string due = "a map with one key, " + allowed_words(key_names(variants)) + ",";
+    if (value.kind != YamlValue::Kind::map || value.items.size() != 1) refuse(value, place, due);
+    read_section(value, place, variants);
+  }
+  /// `NAME: all` is short for `NAME: {all: all}`.
+  static YamlValue spelled_out(YamlValue word) {
+    const int line = word.line;
+    word.key = "all";
+    return {.kind = YamlValue::Kind::map, .line = line, .items = {std::move(word)}};
+  }
+
+  const YamlValue& map_;
+  YamlPlace place_;
+  JobLines& lines_;
+};
+
+/// Paths of the file are relative to its folder; an empty one means none.
+void place_path(std::filesystem::path& path, const std::filesystem::path& folder) {
+  if (!path.empty()) path = (folder / path).lexically_normal();
+}
+
+}  // namespace
+
+JobSpec parse_job(const std::string& text, const std::string& name, const std::filesystem::path& folder) {
+  const YamlValue document = parse_yaml(text, name);
+  JobSpec job;
+  JobLines lines;
+  const YamlPlace top{.file = name, .line = 1};
+  KeyReader(document, top, lines).read_section(document, top, job);
+  job.text = text;
+  job.file = name;
+  check_job(job, lines);
+  for (std::filesystem::path* path : {&job.model.folder, &job.behaviour.file, &job.behaviour.text})
+    place_path(*path, folder);
+  return job;
+}
+
+JobSpec read_job(const std::filesystem::path& file) {
+  const std::string text = read_file(file, most_yaml_bytes);
+  return parse_job(text, file.string(), std::filesystem::absolute(file).parent_path());
+}
+
+}  // namespace headsweep

@@ -1,0 +1,208 @@
+// model: safetensors files. In: a folder of untrusted files; out: tensors that point into mapped pages.
+// Nothing is allocated by a number that the file's own size does not bound.
+#include "model/safetensors.hpp"
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <headsweep/json.hpp>
+#include <set>
+
+namespace headsweep {
+namespace {
+
+namespace fs = std::filesystem;
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+constexpr std::uint64_t prefix_bytes = 8;
+constexpr std::uint64_t most_header_bytes = 100'000'000;
+
+struct TypeName {
+  const char* name;
+  at::ScalarType type;
+};
+constexpr std::array<TypeName, 3> types{{{"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}}};
+
+at::ScalarType read_type(const Json& entry, const std::string& place) {
+  const std::string name = json_text(entry, "dtype", place);
+  for (const auto& known : types)
+    if (name == known.name) return known.type;
+  throw BadInput(cat(place, ": dtype ", name, " is not supported; supported: F32, F16, BF16"));
+}
+
+/// A list of whole numbers that are not negative.
+std::vector<std::int64_t> read_counts(const Json& entry, const std::string& key, const std::string& place) {
+  const auto found = entry.find(key);
+  require(found != entry.end(), place, ": '", key, "' is missing");
+  require(found->is_array(), place, ": ", key, " = ", json_kind(*found), ", a list of whole numbers is due");
+  std::vector<std::int64_t> counts;
+  for (const Json& value : *found) {
+    const bool whole = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{INT64_MAX};
+    require(whole, place, ": ", key, " holds ", json_kind(value), ", whole numbers from 0 to ", INT64_MAX,
+            " are allowed");
+    counts.push_back(value.get<std::int64_t>());
+  }
+  return counts;
+}
+
+std::uint64_t bytes_of(const StoredTensor& tensor, const std::string& place) {
+  std::uint64_t bytes = c10::elementSize(tensor.type);
+  for (const std::int64_t size : tensor.shape) {
+    const bool overflow = __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes);
+    require(!overflow, place, ": shape ", shape_text(tensor.shape), " has more bytes than 64 bits can count");
+  }
+  return bytes;
+}
+
+/// Checks one entry of the header against the data that the entries before it have left.
+StoredTensor read_entry(const Json& entry, const std::string& place, std::string_view data,
+                        std::uint64_t& next) {
+  require(entry.is_object() && entry.size() == 3, place, ": ", json_kind(entry),
+          " found, an object of dtype, shape and data_offsets is due");
+  StoredTensor tensor;
+  tensor.type = read_type(entry, place);
+  tensor.shape = read_counts(entry, "shape", place);
+  const auto offsets = read_counts(entry, "data_offsets", place);
+  require(offsets.size() == 2, place, ": data_offsets has ", offsets.size(), " numbers, 2 are due");
+  const auto begin = static_cast<std::uint64_t>(offsets[0]), end = static_cast<std::uint64_t>(offsets[1]);
+  require(begin <= end, place, ": ends at byte ", end, ", before it begins at byte ", begin);
+  require(begin == next, place, ": begins at byte ", begin, " of the data, byte ", next,
+          " is due (tensors follow each other in the header's order without hole or overlap)");
+  require(end <= data.size(), place, ": ends at byte ", end, " of ", data.size(), " bytes of data");
+  const std::uint64_t due = bytes_of(tensor, place);
+  require(end - begin == due, place, ": ", end - begin, " bytes, its shape ", shape_text(tensor.shape),
+          " and dtype make it ", due);
+  tensor.bytes = data.substr(begin, end - begin);
+  next = end;
+  return tensor;
+}
+
+std::string_view header_of(std::string_view bytes, const std::string& file) {
+  require(bytes.size() >= prefix_bytes, file, ": header too small: ", bytes.size(), " bytes, at least ",
+          prefix_bytes, " are due");
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), prefix_bytes);
+  require(length <= most_header_bytes, file, ": header of ", length, " bytes, at most ", most_header_bytes,
+          " are read");
+  require(length <= bytes.size() - prefix_bytes, file, ": header of ", length, " bytes in a file of ",
+          bytes.size(), " bytes");
+  const std::string_view header = bytes.substr(prefix_bytes, length);
+  require(!header.empty() && header[0] == '{', file, ": byte ", prefix_bytes,
+          ": the header must start with '{'");
+  return header;
+}
+
+/// weight_map of model.safetensors.index.json: tensor to shard.
+std::map<std::string, std::string> read_index(const fs::path& index) {
+  const Json json = read_json_file(index);
+  const auto found = json.find("weight_map");
+  require(found != json.end() && found->is_object(), index.string(), ": weight_map, an object, is missing");
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [tensor, shard] : found->items()) {
+    const std::string place = cat(index.string(), ": tensor '", tensor, "'");
+    require(shard.is_string(), place, ": ", json_kind(shard), " found, the name of a file is due");
+    const std::string name = shard.get<std::string>();
+    const bool plain = !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+                       name.find('\\') == std::string::npos && name.find('\0') == std::string::npos;
+    require(plain, place, ": shard '", name, "' is not the name of a file in the index's own folder");
+    shard_of[tensor] = name;
+  }
+  require(!shard_of.empty(), index.string(), ": weight_map is empty");
+  return shard_of;
+}
+
+bool stands(const fs::path& file) {
+  std::error_code unreadable;
+  return fs::exists(file, unreadable);
+}
+
+fs::path single_file(const fs::path& folder) { return folder / "model.safetensors"; }
+fs::path index_file(const fs::path& folder) { return folder / "model.safetensors.index.json"; }
+
+}  // namespace
+
+std::vector<fs::path> find_weight_files(const fs::path& folder) {
+  if (stands(single_file(folder))) return {single_file(folder)};
+  if (stands(index_file(folder))) {
+    std::set<std::string> shards;
+    for (const auto& [tensor, shard] : read_index(index_file(folder))) {
+      const bool known = !shards.insert(shard).second;
+      require(known || stands(folder / shard), index_file(folder).string(), ": tensor '", tensor,
+              "': shard '", shard, "' is not in the folder");
+    }
+    std::vector<fs::path> files;
+    for (const auto& shard : shards) files.push_back(folder / shard);
+    return files;
+  }
+  for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
+    require(!stands(folder / pickle), (folder / pickle).string(),
+            ": a pickle can run code and is never loaded; convert it with Python's transformers: "
+            "AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)");
+  throw BadInput(cat(folder.string(), ": no model.safetensors and no model.safetensors.index.json"));
+}
+
+StoredTensors read_safetensors(const fs::path& file) {
+  const std::string name = file.string();
+  const auto map = std::make_shared<const MappedFile>(file);
+  const std::string_view header = header_of(map->bytes(), name);
+  const std::string_view data = map->bytes().substr(prefix_bytes + header.size());
+  const Json entries = parse_json(header, name + ": header");
+  StoredTensors tensors;
+  std::uint64_t next = 0;
+  for (const auto& [key, entry] : entries.items()) {
+    if (key == "__metadata__") {
+      require(entry.is_object(), name, ": __metadata__: ", json_kind(entry), " found, an object is due");
+      continue;
+    }
+    StoredTensor tensor = read_entry(entry, cat(name, ": tensor '", key, "'"), data, next);
+    tensor.file = name;
+    tensor.map = map;
+    tensors.emplace(key, std::move(tensor));
+  }
+  require(next == data.size(), name, ": ", data.size() - next,
+          " bytes follow the last tensor, none are allowed");
+  return tensors;
+}
+
+StoredTensors read_folder(const fs::path& folder) {
+  const std::vector<fs::path> files = find_weight_files(folder);
+  if (files.size() == 1 && files[0] == single_file(folder)) return read_safetensors(files[0]);
+  const std::string index = index_file(folder).string();
+  const auto shard_of = read_index(index_file(folder));
+  StoredTensors all;
+  for (const auto& file : files) {
+    for (auto& [name, tensor] : read_safetensors(file)) {
+      const auto listed = shard_of.find(name);
+      require(listed != shard_of.end(), index, ": tensor '", name, "' of shard '", file.filename().string(),
+              "' is not listed");
+      require(listed->second == file.filename(), index, ": tensor '", name, "' is said to be in shard '",
+              listed->second, "' and stands in '", file.filename().string(), "'");
+      all.emplace(name, std::move(tensor));
+    }
+  }
+  for (const auto& [name, shard] : shard_of)
+    require(all.count(name) > 0, index, ": tensor '", name, "' is not in its shard '", shard, "'");
+  return all;
+}
+
+at::Tensor to_float32(const StoredTensor& stored, at::Device device) {
+  const auto address = reinterpret_cast<std::uintptr_t>(stored.bytes.data());
+  at::Tensor raw;
+  if (address % c10::elementSize(stored.type) == 0) {
+    raw = at::from_blob(
+        const_cast<char*>(stored.bytes.data()), stored.shape, [map = stored.map](void*) {},
+        at::TensorOptions(stored.type));
+  } else {
+    raw = at::empty(stored.shape, stored.type);
+    std::memcpy(raw.data_ptr(), stored.bytes.data(), stored.bytes.size());
+  }
+  return raw.to(device).to(at::kFloat);
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const std::int64_t size : shape) sizes.push_back(cat(size));
+  return cat("[", join(sizes, ", "), "]");
+}
+
+}  // namespace headsweep

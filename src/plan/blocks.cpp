@@ -1,0 +1,57 @@
+// plan: trials that can share lanes are put together and cut into blocks.
+#include "plan/blocks.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace headsweep {
+namespace {
+
+/// What the trials of a block have in common: edit kind, seed, fold, first edited layer.
+using GroupKey = std::tuple<EditKind, std::uint64_t, int, int>;
+
+/// Cuts a group into the fewest blocks, with sizes that differ by at most one.
+std::vector<Block> cut(const std::vector<TrialId>& group, int lanes) {
+  const std::size_t most = static_cast<std::size_t>(lanes);
+  const std::size_t count = (group.size() + most - 1) / most;
+  std::vector<Block> blocks(count);
+  auto next = group.begin();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t size = group.size() / count + (i < group.size() % count ? 1 : 0);
+    blocks[i].trials.assign(next, next + static_cast<std::ptrdiff_t>(size));
+    next += static_cast<std::ptrdiff_t>(size);
+  }
+  return blocks;
+}
+
+std::string name_block(const Plan& plan, const Block& block) {
+  std::string hashes;
+  for (const TrialId id : block.trials) hashes += plan.at(id).hash;
+  return hash_hex(hashes);
+}
+
+}  // namespace
+
+std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const Plan& plan) {
+  std::map<GroupKey, std::vector<TrialId>> groups;
+  for (const Trial& trial : plan.trials)
+    groups[{trial.edit, trial.seed, trial.fold, plan.at(trial.location).first_layer()}].push_back(trial.id);
+
+  std::vector<Block> blocks;
+  for (auto& [key, group] : groups) {
+    std::stable_sort(group.begin(), group.end(),
+                     [&](TrialId a, TrialId b) { return plan.at(a).location < plan.at(b).location; });
+    for (Block& block : cut(group, job.run.lanes)) {
+      block.name = name_block(plan, block);
+      block.cost = block_cost(job, plan.shape, data, plan, block);
+      blocks.push_back(std::move(block));
+    }
+  }
+  std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
+    return std::tie(b.cost, a.name) < std::tie(a.cost, b.name);
+  });
+  return blocks;
+}
+
+}  // namespace headsweep

@@ -1,0 +1,118 @@
+// plan: job -> the whole plan: locations, trials, blocks.
+#include <algorithm>
+#include <unordered_set>
+
+#include "plan/blocks.hpp"
+#include "plan/locations.hpp"
+
+namespace headsweep {
+namespace {
+
+constexpr int most_trials = 10'000'000;
+
+class TrialMaker {
+ public:
+  TrialMaker(const JobSpec& job, const ModelShape& shape, const LocationTable& table)
+      : job_(job), shape_(shape), table_(table), folds_(std::max(1, job.split.folds)) {
+    for (const Location& location : table.locations) {
+      std::string text = location.name;
+      for (const Head& head : location.heads) text += " " + to_text(head);
+      location_hashes_.push_back(hash_hex(text));
+    }
+  }
+
+  std::vector<Trial> make() {
+    check_count();
+    for (std::size_t i = 0; i < job_.edits.size(); ++i) {
+      const EditSpec& edit = job_.edits[i];
+      for (const std::string& name : edit.at) {
+        const LocationSpec& set = find_set(job_, name);
+        check_rate(edit, set, job_place(job_, edit.line, cat("edits[", i, "].", to_text(edit.kind), ".at")));
+        for (const LocationSlot* slot : slots_of(edit, set)) add(edit, *slot);
+      }
+    }
+    return std::move(trials_);
+  }
+
+ private:
+  /// The places of a set that an edit is done at.
+  [[nodiscard]] std::vector<const LocationSlot*> slots_of(const EditSpec& edit,
+                                                          const LocationSpec& set) const {
+    std::vector<const LocationSlot*> slots;
+    for (const LocationSlot& slot : table_.slots) {
+      const bool wanted = edit.draws == 0 || slot.draw < edit.draws;
+      if (wanted && &job_.locations[static_cast<std::size_t>(slot.set)] == &set) slots.push_back(&slot);
+    }
+    return slots;
+  }
+  [[nodiscard]] std::vector<std::uint64_t> seeds_of(const EditSpec& edit) const {
+    if (edit.kind == EditKind::iti) return {job_.run.seeds.front()};  // nothing of a shift is random
+    return job_.run.seeds;
+  }
+
+  void check_count() const {
+    double count = 0;
+    for (const EditSpec& edit : job_.edits)
+      for (const std::string& name : edit.at)
+        count += static_cast<double>(slots_of(edit, find_set(job_, name)).size() * edit.strengths.size()) *
+                 static_cast<double>(seeds_of(edit).size()) * folds_;
+    require(count <= most_trials, job_place(job_, job_.edits.front().line, "edits"), count,
+            " trials found, at most ", most_trials, " are allowed");
+  }
+  void check_rate(const EditSpec& edit, const LocationSpec& set, const std::string& place) const {
+    const auto& rates = job_.training.learning_rate;
+    if (edit.kind == EditKind::lora)
+      require(job_.training.lora_learning_rate > 0, place,
+              "lora found, but training.learning_rate has no 'lora'");
+    if (edit.kind != EditKind::optimal) return;
+    const int size = heads_of_set(job_, shape_, set);
+    std::vector<std::string> sizes;
+    for (const auto& [known, rate] : rates) sizes.push_back(to_text(known));
+    require(rates.contains(size), place, "'", set.name, "' has ", size, size == 1 ? " head" : " heads",
+            ", but training.learning_rate has no rate for ", size, " (it has: ", join(sizes, ", "), ")");
+  }
+
+  void add(const EditSpec& edit, const LocationSlot& slot) {
+    for (const double strength : edit.strengths)
+      for (const std::uint64_t seed : seeds_of(edit))
+        for (int fold = 0; fold < folds_; ++fold)
+          add({.id = {},
+               .location = slot.of_fold[static_cast<std::size_t>(fold)],
+               .edit = edit.kind,
+               .strength = strength,
+               .seed = seed,
+               .fold = fold,
+               .hash = {}});
+  }
+  /// Keeps the trial unless another entry of `edits` has asked for it.
+  void add(Trial trial) {
+    trial.id = {static_cast<int>(trials_.size())};
+    const std::string& location = location_hashes_[static_cast<std::size_t>(trial.location.value)];
+    trial.hash = hash_hex(location + " " + to_text(trial.edit) + " " + to_text(trial.strength) + " " +
+                          std::to_string(trial.seed) + " " + std::to_string(trial.fold));
+    if (seen_.insert(trial.hash).second) trials_.push_back(std::move(trial));
+  }
+
+  const JobSpec& job_;
+  const ModelShape& shape_;
+  const LocationTable& table_;
+  int folds_;
+  std::vector<std::string> location_hashes_;  ///< of name and heads
+  std::unordered_set<std::string> seen_;      ///< hashes of the trials
+  std::vector<Trial> trials_;
+};
+
+}  // namespace
+
+Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Ranking* ranking) {
+  Plan plan;
+  plan.shape = shape;
+  plan.folds = std::max(1, job.split.folds);
+  LocationTable table = make_locations(job, shape, ranking);
+  plan.trials = TrialMaker(job, shape, table).make();
+  plan.locations = std::move(table.locations);
+  plan.blocks = make_blocks(job, data, plan);
+  return plan;
+}
+
+}  // namespace headsweep

@@ -1,0 +1,30 @@
+// store/header: what is known before the first block, as columns and root attributes, and back.
+#pragma once
+
+#include <headsweep/store.hpp>
+
+#include "store/columns.hpp"
+
+namespace headsweep {
+
+/// Lengths of the axes that the header fixes.
+Extents extents_of(const SweepHeader& header);
+/// Rows of /questions that are tested in a fold, ascending: what the items of its trials are about.
+std::vector<std::int32_t> test_questions(const SweepHeader& header, int fold);
+
+void write_attributes(h5::File* file, const SweepHeader& header);
+/// Every column of origin `probe`.
+void write_probe(ColumnWriter* out, const SweepHeader& header);
+/// Every column of origin `header` or `header_and_part`.
+void write_design(ColumnWriter* out, const SweepHeader& header);
+
+/// The header without `localiser`.
+SweepHeader read_design(ColumnReader* in);
+std::vector<HeadRows> read_probe(ColumnReader* in);
+
+Location read_location(ColumnReader* in, std::uint64_t row, int heads);
+std::vector<QuestionRow> read_questions(ColumnReader* in);
+SweepHeader::Baseline read_baseline(ColumnReader* in, std::uint64_t fold);
+EditKind parse_edit(const std::string& text);
+
+}  // namespace headsweep

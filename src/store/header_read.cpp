@@ -1,0 +1,154 @@
+// store/header_read: the header back from its columns. What does not fit together is refused.
+#include <algorithm>
+#include <headsweep/json.hpp>
+
+#include "store/header.hpp"
+#include "store/items.hpp"
+
+namespace headsweep {
+namespace {
+
+template <class Kind>
+Kind parse_kind(const std::string& text, std::initializer_list<Kind> kinds, const char* path) {
+  for (const Kind kind : kinds)
+    if (to_text(kind) == text) return kind;
+  throw h5::Failure(cat(path, ": '", text.substr(0, 40), "' is not known"));
+}
+
+LocationKind parse_location(const std::string& text) {
+  using enum LocationKind;
+  return parse_kind(text, {single, random, top, all, list}, "locations/kind");
+}
+
+std::map<std::string, std::string> parse_settings(const std::string& text) {
+  try {
+    return parse_json(text, "settings").get<std::map<std::string, std::string>>();
+  } catch (const std::exception& error) {
+    throw h5::Failure(error.what());
+  }
+}
+
+int positive(ColumnReader* in, const char* name) {
+  const std::int64_t number = in->number(name);
+  sound(number >= 0 && number <= INT32_MAX, "attribute ", name, ": ", number);
+  return static_cast<int>(number);
+}
+
+ModelShape read_shape(ColumnReader* in) {
+  return {.layers = positive(in, "layers"), .heads = positive(in, "heads"), .head_dim = positive(in, "head_dim"),
+          .hidden = positive(in, "hidden"), .intermediate = positive(in, "intermediate"),
+          .kv_heads = positive(in, "kv_heads"), .vocab = positive(in, "vocab")};
+}
+
+void read_trials(ColumnReader* in, Plan* plan) {
+  const auto location = in->read<std::int32_t>("trials/location");
+  const auto edit = in->read_texts("trials/edit");
+  const auto strength = in->read<double>("trials/strength");
+  const auto seed = in->read<std::uint64_t>("trials/seed");
+  const auto fold = in->read<std::int32_t>("trials/fold");
+  const auto hash = in->read_texts("trials/hash");
+  for (std::size_t i = 0; i < location.size(); ++i) {
+    const bool fits = location[i] >= 0 && static_cast<std::size_t>(location[i]) < plan->locations.size() &&
+                      fold[i] >= 0 && fold[i] < plan->folds;
+    sound(fits, "trials: row ", i, " is at location ", location[i], ", fold ", fold[i], ", which do not exist");
+    plan->trials.push_back({.id = TrialId{static_cast<int>(i)}, .location = LocationId{location[i]},
+                            .edit = parse_edit(edit[i]), .strength = strength[i], .seed = seed[i], .fold = fold[i],
+                            .hash = hash[i]});
+  }
+}
+
+void read_blocks(ColumnReader* in, Plan* plan) {
+  const auto name = in->read_texts("blocks/name");
+  const auto cost = in->read<double>("blocks/cost");
+  const auto block_of = in->read_texts("trials/block");
+  const auto lane = in->read<std::int32_t>("trials/lane");
+  std::map<std::string, std::map<std::int32_t, TrialId>> trials;  // block -> lane -> trial
+  for (std::size_t i = 0; i < block_of.size(); ++i)
+    if (!block_of[i].empty()) trials[block_of[i]].emplace(lane[i], plan->trials[i].id);
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    Block& block = plan->blocks.emplace_back(Block{name[i], {}, cost[i]});
+    for (const auto& [slot, trial] : trials[name[i]]) block.trials.push_back(trial);
+  }
+}
+
+}  // namespace
+
+EditKind parse_edit(const std::string& text) {
+  using enum EditKind;
+  return parse_kind(text, {optimal, iti, lora}, "trials/edit");
+}
+
+Location read_location(ColumnReader* in, std::uint64_t row, int heads) {
+  const h5::Rows one{row, 1};
+  Location location{.name = in->read_texts("locations/name", one).front(),
+                    .set = in->read_texts("locations/set", one).front(),
+                    .kind = parse_location(in->read_texts("locations/kind", one).front()),
+                    .draw = in->read_rows<std::int32_t>("locations/draw", one).front(),
+                    .fold = in->read_rows<std::int32_t>("locations/fold", one).front(),
+                    .heads = {},
+                    .matched_to = in->read_texts("locations/matched_to", one).front()};
+  const auto mask = in->read_rows<std::uint8_t>("locations/mask", one);
+  for (int i = 0; i < static_cast<int>(mask.size()); ++i)
+    if (mask[static_cast<std::size_t>(i)] != 0) location.heads.push_back({i / heads, i % heads});
+  return location;
+}
+
+std::vector<QuestionRow> read_questions(ColumnReader* in) {
+  const auto id = in->read_texts("questions/id");
+  const auto group = in->read_texts("questions/group");
+  const auto text = in->read_texts("questions/text");
+  const auto part = in->read<std::uint8_t>("questions/part");
+  const std::size_t folds = in->extent("fold");
+  std::vector<QuestionRow> questions;
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    QuestionRow& question = questions.emplace_back(QuestionRow{id[i], group[i], text[i], {}});
+    for (std::size_t fold = 0; fold < folds; ++fold) {
+      const std::uint8_t value = part[fold * id.size() + i];
+      sound(value <= 2, "questions/part: ", int{value}, ", 0 to 2 are allowed");
+      question.part.push_back(static_cast<SplitPart>(value));
+    }
+  }
+  return questions;
+}
+
+SweepHeader::Baseline read_baseline(ColumnReader* in, std::uint64_t fold) {
+  return {read_metrics(in, "baseline/validation", {fold, 1}).front(),
+          read_metrics(in, "baseline/test", {fold, 1}).front(), read_items(in, baseline_items, fold)};
+}
+
+SweepHeader read_design(ColumnReader* in) {
+  SweepHeader header;
+  header.identity = {parse_settings(in->attribute("settings")), in->attribute("model_hash"),
+                     in->attribute("data_hash"), in->attribute("build")};
+  header.job_text = in->attribute("job");
+  header.resolved_job = in->attribute("resolved_job");
+  header.command_line = in->attribute("command_line");
+  header.started_utc = in->attribute("started_utc");
+  header.device = in->attribute("device");
+  header.plan.shape = read_shape(in);
+  header.plan.folds = in->size("fold");
+  const int heads = header.plan.shape.heads;
+  sound(heads > 0 && in->size("head") == heads * header.plan.shape.layers, "locations/mask: ", in->size("head"),
+        " heads, the model has ", header.plan.shape.layers, " x ", heads);
+  for (int row = 0; row < in->size("location"); ++row)
+    header.plan.locations.push_back(read_location(in, static_cast<std::uint64_t>(row), heads));
+  read_trials(in, &header.plan);
+  read_blocks(in, &header.plan);
+  header.questions = read_questions(in);
+  for (int fold = 0; fold < header.plan.folds; ++fold)
+    header.baseline.push_back(read_baseline(in, static_cast<std::uint64_t>(fold)));
+  return header;
+}
+
+std::vector<HeadRows> read_probe(ColumnReader* in) {
+  std::vector<HeadRows> folds;
+  if (in->attribute("localisers").empty()) return folds;
+  for (std::uint64_t fold = 0; fold < in->extent("fold"); ++fold) {
+    const auto read = [&](const char* name) { return in->read_rows<float>(cat("heads/probe/", name), {fold, 1}); };
+    folds.push_back({.score = read("score"), .train_accuracy = read("train_accuracy"), .auc = read("auc"),
+                     .log_loss = read("log_loss"), .sigma = read("sigma"), .direction = read("direction")});
+  }
+  return folds;
+}
+
+}  // namespace headsweep

@@ -1,0 +1,211 @@
+// store/schema: the one table of results.h5. Writer, reader, docs and `headsweep schema` are made from it.
+#include <headsweep/store.hpp>
+
+namespace headsweep {
+namespace {
+
+using Table = std::vector<Column>;
+constexpr ColumnType u8 = ColumnType::u8, i32 = ColumnType::i32, i64 = ColumnType::i64, u64 = ColumnType::u64,
+                     f32 = ColumnType::f32, f64 = ColumnType::f64, text = ColumnType::text, bytes = ColumnType::bytes;
+
+void add_axes(Table* table) {
+  const auto axis = [&](const char* name, const char* meaning) {
+    table->push_back({"", name, i32, {name}, "1", meaning, Origin::axis});
+  };
+  axis("trial", "row of trials");
+  axis("location", "row of locations");
+  axis("head", "layer * heads of a layer + head");
+  axis("fold", "fold; 0 without folds");
+  axis("question", "row of questions");
+  axis("item", "place among the test questions of a fold");
+  axis("step", "step of training, from 0");
+  axis("block", "row of blocks");
+  axis("edit_row", "one edited layer of one trial");
+  axis("channel", "place in the concatenated head outputs of a layer");
+  axis("write_channel", "place in what an edit writes: head outputs, or hidden state for lora");
+  axis("head_channel", "place in one head's output");
+  axis("edit_offset", "trials + 1 (not written)");
+  axis("answer_byte", "bytes of all answers (not written)");
+  axis("answer_offset", "trials * items + 1 (not written)");
+  axis("baseline_byte", "bytes of the unedited model's answers (not written)");
+  axis("baseline_offset", "folds * items + 1 (not written)");
+}
+
+void add_heads(Table* table) {
+  const auto add = [&](const char* group, Column column) {
+    column.group = group;
+    column.origin = Origin::probe;
+    table->push_back(std::move(column));
+  };
+  add("heads", {"", "layer", i32, {"head"}, "1", "layer of the head"});
+  add("heads", {"", "head", i32, {"head"}, "1", "index of the head within its layer"});
+  const std::vector<std::string> per_fold = {"fold", "head"};
+  add("heads/probe", {"", "score", f32, per_fold, "1", "accuracy of the logistic probe on validation questions"});
+  add("heads/probe", {"", "train_accuracy", f32, per_fold, "1", "accuracy on training questions"});
+  add("heads/probe", {"", "auc", f32, per_fold, "1", "area under the ROC curve on validation questions"});
+  add("heads/probe", {"", "log_loss", f32, per_fold, "nats", "mean log-loss on validation questions"});
+  add("heads/probe", {"", "sigma", f32, per_fold, "head output", "pooled standard deviation along direction"});
+  add("heads/probe", {"", "direction", f32, {"fold", "head", "head_channel"}, "1",
+                      "unit vector from the mean of false to the mean of true answers"});
+}
+
+void add_design(Table* table) {
+  const auto add = [&](const char* group, Column column) {
+    column.group = group;
+    column.origin = Origin::header;
+    table->push_back(std::move(column));
+  };
+  add("locations", {"", "name", text, {"location"}, "text", "name of the location"});
+  add("locations", {"", "set", text, {"location"}, "text", "entry of the job's `locations` that it comes from"});
+  add("locations", {"", "kind", text, {"location"}, "text", "single, random, top, all or list"});
+  add("locations", {"", "size", i32, {"location"}, "heads", "number of heads"});
+  add("locations", {"", "first_layer", i32, {"location"}, "1", "layer of the first head"});
+  add("locations", {"", "draw", i32, {"location"}, "1", "draw of a random set, from 0; -1: not random"});
+  add("locations", {"", "fold", i32, {"location"}, "1", "the fold that the heads were chosen in; -1: all"});
+  add("locations", {"", "matched_to", text, {"location"}, "text", "set whose heads per layer a random set has, or empty"});
+  add("locations", {"", "mask", u8, {"location", "head"}, "1", "1 where the head belongs to the location"});
+  add("questions", {"", "id", text, {"question"}, "text", "id of the question in the behaviour file"});
+  add("questions", {"", "group", text, {"question"}, "text", "questions of one group are never split"});
+  add("questions", {"", "part", u8, {"fold", "question"}, "1", "0 training, 1 validation, 2 test"});
+  add("questions", {"", "text", text, {"question"}, "text", "the question"});
+  add("blocks", {"", "name", text, {"block"}, "text", "name of the block: hash of its trials, name of its part"});
+  add("blocks", {"", "cost", f64, {"block"}, "flop", "expected work; only orders the draw"});
+  add("trials", {"", "location", i32, {"trial"}, "1", "row of locations"});
+  add("trials", {"", "edit", text, {"trial"}, "text", "optimal, iti or lora"});
+  add("trials", {"", "strength", f64, {"trial"}, "1", "tau of optimal and lora (1/nats), alpha of iti (sigmas)"});
+  add("trials", {"", "seed", u64, {"trial"}, "1", "seed of training"});
+  add("trials", {"", "fold", i32, {"trial"}, "1", "fold; 0 without folds"});
+  add("trials", {"", "block", text, {"trial"}, "text", "block that the trial belongs to"});
+  add("trials", {"", "lane", i32, {"trial"}, "1", "slot of the trial in its block"});
+  add("items", {"", "question", i32, {"fold", "item"}, "1", "row of questions; -1: the fold has fewer test questions"});
+}
+
+void add_trials(Table* table) {
+  const auto add = [&](const char* name, ColumnType type, const char* units, const char* meaning,
+                       Origin origin = Origin::part) {
+    table->push_back({"trials", name, type, {"trial"}, units, meaning, origin});
+  };
+  add("hash", text, "text", "name of (heads, edit, strength, seed, fold), equal in every sweep that has it",
+      Origin::header_and_part);
+  add("status", text, "text", "done, failed or missing");
+  add("stage", text, "text", "where a failed trial failed");
+  add("message", text, "text", "why a failed trial failed");
+  add("seconds", f64, "s", "the trial's share of its block's wall time");
+  add("rank", i32, "1", "rank that ran it; -1: missing");
+  add("attempt", i32, "1", "1, or 2 after a retry; 0: missing");
+  add("build", text, "text", "hash of the program's build; the root attribute `builds` tells it in full");
+  add("train_loss", f32, "nats^2", "objective, mean over the last tenth of the last epoch");
+  add("val_loss", f32, "nats^2", "objective on all validation pairs, with the final edit");
+  add("slope", f32, "nats^2 per step", "slope of the loss over the last tenth of steps");
+  add("gradient_norm", f32, "1", "norm of the gradient before clipping, last step");
+  add("learning_rate", f32, "1", "learning rate at the first step");
+  add("converged", u8, "1", "1 if the loss was flat over the last tenth of steps");
+  add("steps", i32, "steps", "optimiser steps made; 0 for edits that are not trained");
+  add("norm_a", f32, "1", "norm of a over all layers");
+  add("norm_b", f32, "1", "norm of b over all layers");
+  add("relative_size_prompt", f32, "1", "mean of |gate| * norm(write) / norm(residual stream), prompt tokens");
+  add("relative_size_answer", f32, "1", "the same at answer tokens");
+}
+
+struct Place {
+  std::string group, axis;
+  Origin origin;
+};
+
+void add_metrics(const Place& place, const std::string& part, Table* table) {
+  const auto add = [&](const char* name, const char* units, const char* meaning) {
+    const std::string full = cat(meaning, ", ", part, " questions");
+    table->push_back({cat(place.group, "/", part), name, f32, {place.axis}, units, full, place.origin});
+  };
+  add("truth", "1", "share of answers judged true");
+  add("info", "1", "share of answers judged informative");
+  add("truth_info", "1", "truth * info (product of means)");
+  add("both", "1", "share of answers judged true and informative");
+  add("mc1", "1", "share of questions whose best answer beats every incorrect one");
+  add("mc2", "1", "mean normalised probability of the correct answers");
+  add("mc3", "1", "mean share of correct answers above every incorrect one");
+  add("kl_answer", "nats/token", "KL(unedited || edited) along the unedited greedy answer");
+  add("kl_text", "nats/token", "KL(unedited || edited) on running text");
+  add("ce_text", "nats/token", "cross-entropy of running text");
+  add("loss", "nats^2", "objective on pairs");
+  add("margin", "nats", "mean over pairs of log pi/pi0(chosen) - log pi/pi0(rejected)");
+}
+
+void add_items(const Place& place, const std::string& bytes_prefix, Table* table) {
+  const auto add = [&](const char* name, ColumnType type, const char* units, const char* meaning) {
+    table->push_back({place.group, name, type, {place.axis, "item"}, units, meaning, place.origin});
+  };
+  table->push_back({place.group, "count", i32, {place.axis}, "questions", "items evaluated; 0: none", place.origin});
+  add("truth", f32, "1", "1 if the answer was judged true");
+  add("info", f32, "1", "1 if the answer was judged informative");
+  add("p_truth", f32, "1", "probability that the judge gives to true");
+  add("p_info", f32, "1", "probability that the judge gives to informative");
+  add("mc1", f32, "1", "1 if the best answer beats every incorrect one");
+  add("mc2", f32, "1", "normalised probability of the correct answers");
+  add("mc3", f32, "1", "share of correct answers above every incorrect one");
+  add("kl_answer", f32, "nats/token", "KL(unedited || edited) along the unedited greedy answer");
+  add("repetition", f32, "1", "share of the answer's tokens that repeat its own bigrams");
+  add("refused", u8, "1", "1 if the answer is a refusal");
+  add("empty", u8, "1", "1 if the answer is empty");
+  table->push_back({place.group, "answer_bytes", bytes, {cat(bytes_prefix, "_byte")}, "UTF-8 bytes",
+                    "all greedy answers, one after another", place.origin});
+  table->push_back({place.group, "answer_offsets", i64, {cat(bytes_prefix, "_offset")}, "bytes",
+                    cat("answer of (", place.axis, ", item) = bytes [offsets[k], offsets[k+1]), k = ", place.axis,
+                        " * items + item"), place.origin});
+}
+
+void add_curves_and_edits(Table* table) {
+  table->push_back({"curves", "length", i32, {"trial"}, "steps", "steps whose loss is known"});
+  table->push_back({"curves", "loss", f32, {"trial", "step"}, "nats^2", "objective at a step; NaN after the last"});
+  table->push_back({"edits", "trial_offsets", i64, {"edit_offset"}, "rows", "edit of trial t = rows [offsets[t], offsets[t+1])"});
+  table->push_back({"edits", "layer", i32, {"edit_row"}, "1", "layer that the row edits"});
+  table->push_back({"edits", "a_size", i32, {"edit_row"}, "1", "values of a; 0: a constant gate of 1"});
+  table->push_back({"edits", "b_size", i32, {"edit_row"}, "1", "values of b: head outputs, or hidden size for lora"});
+  table->push_back({"edits", "a", f32, {"edit_row", "channel"}, "1", "what the gate <a, o> reads; NaN: constant gate"});
+  table->push_back({"edits", "b", f32, {"edit_row", "write_channel"}, "1", "what is written: W_o b, or b itself for lora"});
+}
+
+Table make_schema() {
+  Table table;
+  add_axes(&table);
+  add_heads(&table);
+  add_design(&table);
+  add_trials(&table);
+  for (const char* part : {"validation", "test"}) add_metrics({"metrics", "trial", Origin::part}, part, &table);
+  add_items({"items", "trial", Origin::part}, "answer", &table);
+  add_curves_and_edits(&table);
+  for (const char* part : {"validation", "test"}) add_metrics({"baseline", "fold", Origin::header}, part, &table);
+  add_items({"baseline/items", "fold", Origin::header}, "baseline", &table);
+  return table;
+}
+
+const char* type_name(ColumnType type) {
+  switch (type) {
+    case ColumnType::u8: return "uint8";
+    case ColumnType::i32: return "int32";
+    case ColumnType::i64: return "int64";
+    case ColumnType::u64: return "uint64";
+    case ColumnType::f32: return "float32";
+    case ColumnType::f64: return "float64";
+    case ColumnType::text: return "text";
+    case ColumnType::bytes: return "bytes";
+  }
+  return "?";
+}
+
+}  // namespace
+
+const std::vector<Column>& schema() {
+  static const Table table = make_schema();
+  return table;
+}
+
+std::string schema_text() {
+  std::string lines = "| dataset | type | axes | units | meaning |\n| --- | --- | --- | --- | --- |\n";
+  for (const Column& column : schema())
+    lines += cat("| /", column.path(), " | ", type_name(column.type), " | ", join(column.dims, ", "), " | ",
+                 column.units, " | ", column.meaning, " |\n");
+  return lines;
+}
+
+}  // namespace headsweep

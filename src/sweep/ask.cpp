@@ -1,0 +1,170 @@
+// sweep: one model beside its edited self: greedy answers and log-probabilities, for `ask` and `score`.
+#include <c10/core/GradMode.h>
+
+#include <charconv>
+#include <fstream>
+#include <headsweep/data.hpp>
+#include <headsweep/edit.hpp>
+#include <headsweep/eval.hpp>
+#include <headsweep/json.hpp>
+#include <headsweep/model.hpp>
+#include <headsweep/sweep.hpp>
+
+namespace headsweep {
+namespace {
+
+/// A model folder, opened.
+struct Opened {
+  Weights weights;
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+Opened open_model(const std::filesystem::path& folder) {
+  const ModelConfig config = read_config(folder);
+  return {.weights = load_weights(folder, config, LoadOptions{}), .tokenizer = load_tokenizer(folder)};
+}
+
+/// A stored edit, ready for the forward, with the job it was made by.
+struct StoredEdit {
+  LaneEdits edits;
+  EditFrom from = EditFrom::all;
+  JobSpec job;
+};
+StoredEdit load_edit(const EditReference& reference, const std::filesystem::path& model,
+                     const Weights& weights) {
+  const ResultsFile results(reference.results);
+  const std::string here = hash_model(model);
+  require(results.model_hash() == here, reference.results.string(),
+          ": its edits were made for another model (hash ", results.model_hash(), ", ", model.string(),
+          " has ", here, ")");
+  const ResultsFile::Row row = results.trial(reference.trial);
+  require(row.record.status == TrialStatus::done, reference.results.string(), ": trial ",
+          reference.trial.value, " has no edit: it is ",
+          row.record.status == TrialStatus::failed ? "failed" : "missing");
+  StoredEdit stored;
+  stored.job =
+      parse_job(results.job_text(), reference.results.string() + " (job)", reference.results.parent_path());
+  const EditKind kind = row.edit == "iti"    ? EditKind::iti
+                        : row.edit == "lora" ? EditKind::lora
+                                             : EditKind::optimal;
+  stored.from = kind == EditKind::iti ? stored.job.iti.edit_from : stored.job.training.edit_from;
+  stored.edits = LaneParams::restore(kind, row.record.edit, weights).edits(weights);
+  return stored;
+}
+
+std::vector<int> ids_of(const Json& line, const std::string& key, const std::string& where, int vocab) {
+  const auto found = line.find(key);
+  require(found != line.end() && found->is_array() && !found->empty(), where, ": ", key,
+          " is not a list of token ids");
+  std::vector<int> ids;
+  for (const Json& id : *found) {
+    const bool whole =
+        id.is_number_integer() && id.get<std::int64_t>() >= 0 && id.get<std::int64_t>() < vocab;
+    require(whole, where, ": ", key, " holds ", json_kind(id), ", token ids from 0 to ", vocab - 1,
+            " are due");
+    ids.push_back(id.get<int>());
+  }
+  return ids;
+}
+
+/// A line of the input as tokens.
+Continuation read_line(const Json& line, const Opened& model, const std::string& where) {
+  const int vocab = model.weights.config.vocab;
+  Continuation tokens;
+  if (line.contains("prompt_ids")) {
+    tokens = {.prompt = ids_of(line, "prompt_ids", where, vocab),
+              .answer = ids_of(line, "completion_ids", where, vocab)};
+  } else {
+    const std::string prompt = json_text(line, "prompt", where),
+                      completion = json_text(line, "completion", where);
+    tokens = tokenize(*model.tokenizer, prompt, prompt + completion, where);
+    for (const auto* ids : {&tokens.prompt, &tokens.answer})
+      for (const int id : *ids)
+        require(id < vocab, where, ": token ", id, " is outside the model's vocabulary of ", vocab);
+  }
+  require(!tokens.prompt.empty(), where, ": an empty prompt predicts nothing");
+  require(!tokens.answer.empty(), where, ": the completion is empty");
+  const std::size_t length = tokens.prompt.size() + tokens.answer.size();
+  require(length <= static_cast<std::size_t>(model.weights.config.max_tokens), where, ": ", length,
+          " tokens, the model takes ", model.weights.config.max_tokens);
+  return tokens;
+}
+
+/// log p of each token of the completion, nats.
+std::vector<double> score(const Weights& weights, const Continuation& tokens, const StoredEdit* stored) {
+  const c10::NoGradGuard frozen;
+  TokenTree tree{.prompt = tokens.prompt, .answers = {tokens.answer}};
+  const LaneEdits edits = stored == nullptr ? LaneEdits{} : stored->edits;
+  if (stored != nullptr)
+    tree.edit_start = edit_start(stored->from, Purpose::choice, static_cast<int>(tokens.prompt.size()));
+  const TokenBatch batch = pack({tree}, Keep::answers, weights.device());
+  const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
+  const at::Tensor scores =
+      entry_log_probs(weights, batch, run_lanes(weights, batch, prefix, edits))[0].to(at::kCPU, at::kDouble);
+  return {scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel()};
+}
+
+}  // namespace
+
+EditReference parse_edit_reference(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  int trial = -1;
+  if (colon != std::string::npos) {
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, trial);
+    if (error != std::errc{} || stop != end) trial = -1;
+  }
+  if (trial < 0)
+    throw BadUsage(cat("'", text, "' is no trial; write FILE:TRIAL, for example runs/demo/results.h5:17"));
+  return {.results = text.substr(0, colon), .trial = TrialId{trial}};
+}
+
+Asked ask(const AskOptions& options) {
+  const Opened model = open_model(options.model);
+  std::optional<StoredEdit> stored;
+  if (options.edit) stored = load_edit(*options.edit, options.model, model.weights);
+  GenerateOptions how{.max_new_tokens = options.max_new_tokens, .stop = options.stop, .from = EditFrom::all};
+  std::string prompt_template = options.prompt;
+  if (stored) {
+    prompt_template = stored->job.behaviour.prompt;
+    how = {.max_new_tokens = stored->job.evaluation.max_new_tokens,
+           .stop = stored->job.evaluation.stop,
+           .from = stored->from};
+  }
+  const std::vector<int> prompt =
+      model.tokenizer->encode(fill_prompt(prompt_template, options.question), "question");
+  for (const int id : prompt)
+    require(id < model.weights.config.vocab, "question: token ", id, " is outside the model's vocabulary");
+  const auto answer = [&](const LaneEdits& edits) {
+    return generate(model.weights, *model.tokenizer, {prompt}, edits, how).front().front().text;
+  };
+  return {.unedited = answer(LaneEdits{}), .edited = stored ? answer(stored->edits) : ""};
+}
+
+void score_lines(const std::filesystem::path& model, const std::filesystem::path& file,
+                 const std::optional<EditReference>& edit,
+                 const std::function<void(const std::string&)>& put) {
+  const Opened opened = open_model(model);
+  std::optional<StoredEdit> stored;
+  if (edit) stored = load_edit(*edit, model, opened.weights);
+  std::vector<std::pair<Json, Continuation>> lines;  // all are read before the first is scored
+  int number = 0;
+  for (const std::string& text : split_text(read_file(file), '\n')) {
+    const std::string where = cat(file.string(), ":", ++number);
+    if (text.find_first_not_of(" \r\t") == std::string::npos) continue;
+    Json line = parse_json(text, where);
+    require(line.is_object(), where, ": ", json_kind(line), " found, an object is due");
+    Continuation tokens = read_line(line, opened, where);
+    lines.emplace_back(std::move(line), std::move(tokens));
+  }
+  for (auto& [line, tokens] : lines) {
+    const std::vector<double> log_probs = score(opened.weights, tokens, stored ? &*stored : nullptr);
+    double sum = 0;
+    for (const double value : log_probs) sum += value;
+    line["tokens"] = tokens.answer;
+    line["log_probs"] = log_probs;
+    line["log_prob"] = sum;
+    put(line.dump());
+  }
+}
+
+}  // namespace headsweep

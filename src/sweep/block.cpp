@@ -1,0 +1,140 @@
+// sweep: a block as a recipe: start lanes, train them, measure them, write down what they left.
+#include "sweep/block.hpp"
+
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+
+namespace headsweep {
+namespace {
+
+double learning_rate_of(const JobSpec& job, EditKind kind, std::size_t size) {
+  if (kind == EditKind::iti) return 0;
+  if (kind == EditKind::lora) return job.training.lora_learning_rate;
+  return job.training.learning_rate.at(static_cast<int>(size));
+}
+
+std::vector<LaneSpec> lanes_of(const BlockInputs& in, const Block& block) {
+  std::vector<LaneSpec> lanes;
+  for (const TrialId id : block.trials) {
+    const Trial& trial = in.plan.at(id);
+    const Location& location = in.plan.at(trial.location);
+    lanes.push_back({.heads = location.heads,
+                     .strength = trial.strength,
+                     .learning_rate = learning_rate_of(in.job, trial.edit, location.heads.size()),
+                     .seed = trial.seed});
+  }
+  return lanes;
+}
+
+/// Trained or shifted lanes with what training said of them.
+struct Lanes {
+  LaneParams params;
+  TrainedLanes trained;
+};
+Lanes make_lanes(const BlockInputs& in, const Trial& first, const std::vector<LaneSpec>& specs,
+                 FoldGround& fold, const std::function<void()>& tick) {
+  if (first.edit == EditKind::iti) {
+    const HeadTable& table = in.localiser.at(static_cast<std::size_t>(first.fold));
+    return {.params = LaneParams::iti(specs, table, in.weights),
+            .trained = {.training = std::vector<Training>(specs.size()),
+                        .failed = std::vector<std::string>(specs.size())}};
+  }
+  LaneParams params = LaneParams::start(first.edit, specs, in.job.training, in.weights);
+  TrainedLanes trained =
+      train_lanes(in.weights, fold.training(first.seed), specs, in.job.training, params, tick);
+  return {.params = std::move(params), .trained = std::move(trained)};
+}
+
+float value_at(const at::Tensor& values, std::size_t lane) {
+  return values[static_cast<std::int64_t>(lane)].item<float>();
+}
+
+/// Euclidean norm over all layers.
+float norm_of(const std::vector<EditLayer>& layers, std::vector<float> EditLayer::*member) {
+  double squares = 0;
+  for (const EditLayer& layer : layers)
+    for (const float value : layer.*member) squares += static_cast<double>(value) * value;
+  return static_cast<float>(std::sqrt(squares));
+}
+
+/// Loss and margin of the parts the job asks for. ITI has no tau: its loss is not defined, its margin is.
+void add_pair_scores(const BlockInputs& in, const FoldGround& fold, const LaneEdits& edits,
+                     const std::vector<LaneSpec>& specs, bool has_loss, std::vector<TrialRecord>& records) {
+  const at::Tensor tau = tau_of(specs, in.weights.device());
+  for (const SplitPart part : {SplitPart::val, SplitPart::test}) {
+    const auto& batches = fold.pairs(part);
+    if (batches.empty()) continue;
+    const PairScores scores = score_pairs(in.weights, batches, edits, tau, in.job.training.log_prob);
+    for (std::size_t k = 0; k < records.size(); ++k) {
+      Metrics& metrics = part == SplitPart::val ? records[k].validation : records[k].test;
+      metrics.margin = value_at(scores.margin, k);
+      if (has_loss) metrics.loss = value_at(scores.loss, k);
+      if (has_loss && part == SplitPart::val) records[k].training.val_loss = metrics.loss;
+    }
+  }
+}
+
+void add_sizes(const BlockInputs& in, const PairBatch& batch, const Lanes& lanes, const LaneEdits& edits,
+               std::vector<TrialRecord>& records) {
+  const RelativeSize sizes = relative_size(in.weights, batch, edits);
+  for (std::size_t k = 0; k < records.size(); ++k) {
+    TrialRecord& record = records[k];
+    record.edit = lanes.params.layers_of(static_cast<int>(k));
+    record.norm_b = norm_of(record.edit, &EditLayer::b);
+    if (!record.edit.empty() && !record.edit.front().a.empty())
+      record.norm_a = norm_of(record.edit, &EditLayer::a);
+    record.relative_size_prompt = value_at(sizes.prompt, k);
+    record.relative_size_answer = value_at(sizes.answer, k);
+  }
+}
+
+/// A failed lane keeps no scores: what was measured of it is not what was asked for.
+void mark_failed(const std::vector<std::string>& failed, std::vector<TrialRecord>& records) {
+  for (std::size_t k = 0; k < records.size(); ++k) {
+    if (failed[k].empty()) continue;
+    TrialRecord& record = records[k];
+    record.status = TrialStatus::failed;
+    record.stage = "training";
+    record.message = failed[k];
+    record.validation = record.test = Metrics{};
+    record.items.clear();
+  }
+}
+
+}  // namespace
+
+std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
+                                   const std::function<void()>& tick) {
+  const double begin = now_seconds();
+  const Trial& first = in.plan.at(block.trials.front());
+  const bool trained = first.edit != EditKind::iti;
+  FoldGround& fold = in.ground.fold(first.fold);
+  const std::vector<LaneSpec> specs = lanes_of(in, block);
+  const Lanes lanes = make_lanes(in, first, specs, fold, tick);
+  const c10::NoGradGuard frozen;
+  const LaneEdits edits = lanes.params.edits(in.weights);
+  const auto results =
+      fold.evaluation().measure(edits, trained ? in.job.training.edit_from : in.job.iti.edit_from, tick);
+
+  std::vector<TrialRecord> records(block.trials.size());
+  for (std::size_t k = 0; k < records.size(); ++k) {
+    TrialRecord& record = records[k];
+    record.trial = block.trials[k];
+    record.trial_hash = in.plan.at(record.trial).hash;
+    record.status = TrialStatus::done;
+    record.rank = in.rank;
+    record.training = lanes.trained.training[k];
+    record.validation = results[k].validation;
+    record.test = results[k].test;
+    record.items = results[k].items;
+  }
+  add_pair_scores(in, fold, edits, specs, trained, records);
+  add_sizes(in, fold.sample(), lanes, edits, records);
+  mark_failed(lanes.trained.failed, records);
+  for (TrialRecord& record : records)
+    record.seconds = (now_seconds() - begin) / static_cast<double>(records.size());
+  return records;
+}
+
+}  // namespace headsweep

@@ -1,0 +1,133 @@
+// sweep: reads the job's texts and packs each fold's pairs and questions.
+#include "sweep/ground.hpp"
+
+#include <algorithm>
+
+namespace headsweep {
+namespace {
+
+/// Documents as ids, cut to the job's length; those too short to predict a token are left out.
+std::vector<std::vector<int>> tokenize_documents(const JobSpec& job, const Tokenizer& tokenizer,
+                                                 const ModelConfig& config) {
+  std::vector<std::vector<int>> documents;
+  if (job.behaviour.text.empty()) return documents;
+  const std::string file = job.behaviour.text.string();
+  const auto most = static_cast<std::size_t>(std::min(job.behaviour.text_tokens, config.max_tokens));
+  for (const std::string& text : read_documents(job.behaviour.text, job.behaviour.text_documents)) {
+    std::vector<int> ids = tokenizer.encode(text, file);
+    const auto outside = std::find_if(ids.begin(), ids.end(), [&](int id) { return id >= config.vocab; });
+    require(outside == ids.end(), file, ": token ", outside == ids.end() ? 0 : *outside,
+            " is outside the model's vocabulary of ", config.vocab);
+    ids.resize(std::min(ids.size(), most));
+    if (ids.size() >= 2) documents.push_back(std::move(ids));
+  }
+  require(!documents.empty(), file, ": no document of two tokens or more");
+  return documents;
+}
+
+std::string hash_texts(const JobSpec& job, const Behaviour& behaviour) {
+  const std::string text = job.behaviour.text.empty() ? "" : hash_file(job.behaviour.text);
+  return hash_hex(cat(behaviour.hash, text, hash_file(job.model.folder / "tokenizer.json")));
+}
+
+bool names(const std::vector<SplitPart>& parts, SplitPart part) {
+  return std::find(parts.begin(), parts.end(), part) != parts.end();
+}
+
+}  // namespace
+
+Texts read_texts(const JobSpec& job) {
+  Texts texts;
+  texts.config = read_config(job.model.folder);
+  texts.tokenizer = load_tokenizer(job.model.folder);
+  texts.behaviour = read_behaviour(job.behaviour.file);
+  texts.splits = make_splits(texts.behaviour, job.split, job.seed);
+  texts.tokens = tokenize_questions(texts.behaviour, *texts.tokenizer, job, texts.config.vocab,
+                                    texts.config.max_tokens, texts.config.eos);
+  texts.documents = tokenize_documents(job, *texts.tokenizer, texts.config);
+  texts.hash = hash_texts(job, texts.behaviour);
+  return texts;
+}
+
+ModelShape shape_of(const ModelConfig& config) {
+  return {.layers = config.layers,
+          .heads = config.heads,
+          .head_dim = config.head_dim,
+          .hidden = config.hidden,
+          .intermediate = config.intermediate,
+          .kv_heads = config.kv_heads,
+          .vocab = config.vocab};
+}
+
+DataSize size_of_data(const JobSpec& job, const Texts& texts) {
+  const Split& split = texts.splits.front();
+  DataSize size;
+  size.train_pairs = static_cast<double>(
+      make_pairs(texts.tokens, texts.behaviour, split.questions(SplitPart::train), job.training, job.seed)
+          .size());
+  size.val_questions = static_cast<double>(split.questions(SplitPart::val).size());
+  size.test_questions = static_cast<double>(split.questions(SplitPart::test).size());
+  double prompts = 0, answers = 0, tokens = 0;
+  for (const TokenizedQuestion& question : texts.tokens) {
+    prompts += static_cast<double>(question.prompt.size());
+    for (const auto* list : {&question.correct, &question.incorrect, &question.refusals})
+      for (const auto& answer : *list) {
+        answers += 1;
+        tokens += static_cast<double>(answer.size());
+      }
+  }
+  const auto questions = static_cast<double>(texts.tokens.size());
+  size.prompt_tokens = prompts / questions;
+  size.answers_per_question = answers / questions;
+  size.answer_tokens = tokens / answers;
+  for (const auto& document : texts.documents) size.text_tokens += static_cast<double>(document.size());
+  return size;
+}
+
+FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights, int fold)
+    : job_(job), weights_(weights), fold_(fold) {
+  const Split& split = texts.splits.at(static_cast<std::size_t>(fold));
+  const auto pairs_of = [&](SplitPart part) {
+    return make_pairs(texts.tokens, texts.behaviour, split.questions(part), job.training, job.seed);
+  };
+  train_ = pairs_of(SplitPart::train);
+  validation_ = pairs_of(SplitPart::val);
+  const std::size_t sample = std::min(validation_.size(), static_cast<std::size_t>(job.training.batch));
+  sample_ =
+      pack_pairs(weights, {validation_.begin(), validation_.begin() + static_cast<std::ptrdiff_t>(sample)},
+                 job.training);
+  if (names(job.evaluation.pairs, SplitPart::val))
+    validation_batches_ = pack_evaluation(weights, validation_, job.training);
+  if (names(job.evaluation.pairs, SplitPart::test))
+    test_batches_ = pack_evaluation(weights, pairs_of(SplitPart::test), job.training);
+  evaluation_ = std::make_unique<Evaluation>(Evaluation::Inputs{.weights = weights,
+                                                                .tokenizer = *texts.tokenizer,
+                                                                .behaviour = texts.behaviour,
+                                                                .tokens = texts.tokens,
+                                                                .split = split,
+                                                                .documents = texts.documents,
+                                                                .job = job});
+}
+
+const TrainingData& FoldGround::training(std::uint64_t seed) {
+  if (!training_ || seed_ != seed) {
+    training_ = std::make_unique<TrainingData>(pack_training(weights_, train_, job_.training, seed, fold_));
+    seed_ = seed;
+  }
+  return *training_;
+}
+
+const std::vector<PairBatch>& FoldGround::pairs(SplitPart part) const {
+  return part == SplitPart::test ? test_batches_ : validation_batches_;
+}
+
+FoldGround& Ground::fold(int fold) {
+  if (!ground_ || current_ != fold) {
+    ground_.reset();
+    ground_ = std::make_unique<FoldGround>(job_, texts_, weights_, fold);
+    current_ = fold;
+  }
+  return *ground_;
+}
+
+}  // namespace headsweep

@@ -1,0 +1,39 @@
+// sweep: what a job would do, from its files' headers alone.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <headsweep/sweep.hpp>
+
+#include "sweep/ground.hpp"
+
+namespace headsweep {
+
+Outline outline_of(const JobSpec& job) {
+  const Texts texts = read_texts(job);
+  const DataSize size = size_of_data(job, texts);
+  const ModelShape shape = shape_of(texts.config);
+  Outline outline;
+  outline.plan = make_plan(job, shape, size, nullptr);
+  for (const Block& block : outline.plan.blocks) outline.flops += block.cost;
+  outline.weight_bytes = weight_bytes(shape, texts.config.tied);
+  outline.block_bytes = block_bytes(job, shape, size);
+  outline.questions = static_cast<int>(texts.behaviour.questions.size());
+  outline.train_pairs = static_cast<int>(size.train_pairs);
+  return outline;
+}
+
+double measure_flops(int threads) {
+  constexpr std::int64_t rows = 384, width = 768;  // about one lane block's rows
+  at::set_num_threads(threads);
+  const at::Tensor a = at::ones({rows, width}), b = at::ones({width, width});
+  at::matmul(a, b);
+  const double begin = now_seconds();
+  int products = 0;
+  while (now_seconds() - begin < 0.2) {
+    at::matmul(a, b);
+    ++products;
+  }
+  return 2.0 * rows * width * width * products / (now_seconds() - begin);
+}
+
+}  // namespace headsweep

@@ -1,0 +1,125 @@
+// sweep: how a sweep stands, from its state logs; progress on rank 0.
+#include "sweep/progress.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+namespace headsweep {
+namespace {
+
+constexpr double seconds_between_lines = 30, seconds_between_updates = 0.5;
+constexpr std::size_t errors_shown = 5;
+
+std::string padded(int value) { return value < 10 ? cat("0", value) : cat(value); }
+
+/// One decimal is enough for a rate.
+std::string short_number(double value) { return to_text(std::round(value * 10) / 10); }
+
+/// What is in hand: blocks started and not ended since the last start of a run.
+std::vector<std::string> running_now(const std::vector<Event>& events) {
+  std::map<int, const Event*> in_hand;
+  for (const Event& event : events) {
+    if (event.kind == Event::Kind::run) in_hand.clear();
+    if (event.kind == Event::Kind::start) in_hand[event.rank] = &event;
+    const bool ends = event.kind == Event::Kind::done || event.kind == Event::Kind::failed ||
+                      event.kind == Event::Kind::given_up;
+    if (ends) in_hand.erase(event.rank);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [rank, event] : in_hand)
+    lines.push_back(cat("rank ", rank, ": block ", event->block, ", ", event->trials, " trials, for ",
+                        duration_text(now_seconds() - event->time)));
+  return lines;
+}
+
+}  // namespace
+
+Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since) {
+  std::map<std::string, const Block*> blocks;
+  Standing now{.blocks = static_cast<int>(plan.blocks.size()),
+               .trials = static_cast<int>(plan.trials.size())};
+  double cost = 0, done = 0, recent = 0;
+  int recent_trials = 0;
+  for (const Block& block : plan.blocks) {
+    blocks[block.name] = &block;
+    cost += block.cost;
+  }
+  std::map<std::string, int> failed;  // of the newest attempt of each block
+  for (const Event& event : events) {
+    if (now.started == 0) now.started = event.time;
+    now.last_sign = std::max(now.last_sign, event.time);
+    if (event.kind == Event::Kind::failed) now.errors.push_back(event.message);
+    const auto found = blocks.find(event.block);
+    if (event.kind != Event::Kind::done || found == blocks.end()) continue;
+    if (failed.count(event.block) == 0) {
+      ++now.blocks_done;
+      now.trials_done += static_cast<int>(found->second->trials.size());
+      done += found->second->cost;
+    }
+    failed[event.block] = event.failed_trials;
+    if (event.failed_trials > 0 && !event.message.empty()) now.errors.push_back(event.message);
+    if (event.time < since) continue;
+    recent += found->second->cost;
+    recent_trials += event.trials;
+  }
+  for (const auto& [name, count] : failed) now.trials_failed += count;
+  if (now.errors.size() > errors_shown) now.errors.erase(now.errors.begin(), now.errors.end() - errors_shown);
+  const double elapsed = std::max(now_seconds(), now.last_sign) - since;
+  if (recent > 0 && elapsed > 0) {
+    now.rate = recent_trials / elapsed;
+    now.seconds_left = (cost - done) / recent * elapsed;
+  }
+  return now;
+}
+
+Standing standing_of(const SweepFolder& folder) {
+  const auto header = folder.read_header();
+  require(header.has_value(), folder.path().string(), ": no sweep has been started here");
+  const std::vector<Event> events = folder.events();
+  double since = 0;
+  for (const Event& event : events)
+    if (event.kind == Event::Kind::run) since = event.time;
+  Standing now = standing_of(header->plan, events, since);
+  now.gathered = std::filesystem::exists(folder.results());
+  if (now.blocks_done < now.blocks) now.running = running_now(events);
+  return now;
+}
+
+std::string duration_text(double seconds) {
+  const int whole = static_cast<int>(std::lround(seconds));
+  if (whole < 60) return cat(whole, " s");
+  if (whole < 3600) return cat(whole / 60, " min ", padded(whole % 60), " s");
+  return cat(whole / 3600, " h ", padded(whole / 60 % 60), " min");
+}
+
+std::string standing_text(const Standing& now) {
+  std::string text = cat(now.blocks_done, " of ", now.blocks, " blocks, ", now.trials_done, " of ",
+                         now.trials, " trials, ", now.trials_failed, " failed");
+  if (now.rate > 0) text += cat(", ", short_number(now.rate), " trials/s");
+  if (now.seconds_left > 0) text += cat(", ", duration_text(now.seconds_left), " left");
+  return text;
+}
+
+Progress::Progress(const Plan& plan, const SweepFolder& folder, bool speaks)
+    : plan_(plan),
+      folder_(folder),
+      speaks_(speaks),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      begin_(now_seconds()) {}
+
+void Progress::show(bool last) {
+  if (!speaks_) return;
+  const double now = now_seconds();
+  if (!last && now - shown_ < (terminal_ ? seconds_between_updates : seconds_between_lines)) return;
+  shown_ = now;
+  const std::string text = standing_text(standing_of(plan_, folder_.events(), begin_));
+  if (!terminal_) return log_line(text);
+  std::fprintf(stderr, "\r\033[K%s%s", text.c_str(), last ? "\n" : "");
+  std::fflush(stderr);
+}
+
+}  // namespace headsweep

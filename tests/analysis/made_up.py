@@ -1,0 +1,211 @@
+"""A small made-up results.h5, written column by column as the schema of src/store/schema.cpp says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from analysis.results import METRICS
+
+LAYERS, HEADS, WIDTH = 4, 4, 2
+ITEMS, VALIDATION = 40, 20  # questions of each part
+ITEM_COLUMNS = ("truth", "info", "p_truth", "p_info", "mc1", "mc2", "mc3", "kl_answer", "repetition")
+JOB = "name: made up\nmodel:\n  folder: /models/little\nbehaviour:\n  file: /data/truthfulness.jsonl\n"
+
+
+@dataclass
+class Design:
+    """What the made-up sweep holds. A trial for which `missing` or `failed` is true has no outcome."""
+
+    folds: int = 1
+    seeds: tuple[int, ...] = (0, 1)
+    draws: int = 12
+    edits: dict[str, list[float]] = field(
+        default_factory=lambda: {"optimal": [0.1, 0.2, 0.5], "iti": [1.0, 3.0, 10.0], "lora": [0.1]}
+    )
+    sets: tuple[str, ...] = ("singles", "random2", "top2", "everywhere")
+    missing: Callable[[dict], bool] = lambda trial: False
+    failed: Callable[[dict], bool] = lambda trial: False
+    judged: bool = True
+
+
+def write_results(path: Path, design: Design) -> Path:
+    """Writes a made-up results.h5."""
+    with h5py.File(path, "w") as file:
+        _Writer(file, design).write()
+    return path
+
+
+def make_locations(design: Design) -> list[dict]:
+    """Rows of /locations, with the quality that the made-up answers follow."""
+    generator = np.random.default_rng(0)
+    rows = []
+
+    def add(name: str, set_name: str, kind: str, heads: list[int], **more: object) -> None:
+        quality = generator.uniform(0.3, 0.9) if kind in ("single", "random") else 0.85
+        rows.append(
+            {
+                "name": name,
+                "set": set_name,
+                "kind": kind,
+                "heads": heads,
+                "draw": -1,
+                "matched_to": "",
+                "fold": -1,
+            }
+            | {"quality": quality}
+            | more
+        )
+
+    for head in range(LAYERS * HEADS) if "singles" in design.sets else []:
+        add(f"singles[L{head // HEADS}.H{head % HEADS}]", "singles", "single", [head])
+    for draw in range(design.draws) if "random2" in design.sets else []:
+        heads = sorted(generator.choice(LAYERS * HEADS, 2, replace=False).tolist())
+        add(f"random2[{draw}]", "random2", "random", heads, draw=draw, matched_to="top2")
+    for fold in range(design.folds) if "top2" in design.sets else []:
+        suffix = f"@fold{fold}" if design.folds > 1 else ""
+        add(f"top2{suffix}", "top2", "top", [5, 6], fold=fold if design.folds > 1 else -1)
+    if "everywhere" in design.sets:
+        add("everywhere", "everywhere", "all", list(range(LAYERS * HEADS)))
+    return rows
+
+
+def make_trials(design: Design, locations: list[dict]) -> list[dict]:
+    """Rows of /trials: every location x edit x strength x seed x fold that fits together."""
+    trials = []
+    for row, location in enumerate(locations):
+        for edit, strengths in design.edits.items():
+            if (edit == "iti" and location["kind"] == "single") or (
+                edit == "lora" and location["kind"] != "all"
+            ):
+                continue
+            for strength in strengths:
+                for seed in design.seeds[:1] if edit == "iti" else design.seeds:
+                    for fold in range(design.folds):
+                        if location["fold"] in (-1, fold):
+                            trials.append(
+                                {
+                                    "location": row,
+                                    "edit": edit,
+                                    "strength": strength,
+                                    "seed": seed,
+                                    "fold": fold,
+                                }
+                                | {name: location[name] for name in ("name", "kind", "set", "quality")}
+                            )
+    return trials
+
+
+class _Writer:
+    def __init__(self, file: h5py.File, design: Design) -> None:
+        self.file, self.design = file, design
+        self.locations = make_locations(design)
+        self.trials = make_trials(design, self.locations)
+        self.generator = np.random.default_rng(1)
+        for trial in self.trials:
+            absent = "failed" if design.failed(trial) else "missing" if design.missing(trial) else "done"
+            trial["status"] = absent
+
+    def write(self) -> None:
+        attributes = {"format": "headsweep-results", "version": "1.0", "resolved_job": JOB}
+        attributes |= {"started_utc": "2024-05-06T07:08:09Z", "complete": 0}
+        self.file.attrs.update(attributes)
+        self._write_heads()
+        self._write_locations()
+        self._write_questions()
+        self._write_trials()
+        self._write_outcomes("metrics", "items", [self._item_chances(trial) for trial in self.trials])
+        self._write_outcomes("baseline", "baseline/items", [(0.4, 0.9)] * self.design.folds)
+        self._write_curves()
+
+    def _put(self, path: str, values: object) -> None:
+        array = np.asarray(values)
+        self.file[path] = np.char.encode(array, "utf-8") if array.dtype.kind == "U" else array
+
+    def _write_heads(self) -> None:
+        layer, head = np.divmod(np.arange(LAYERS * HEADS, dtype=np.int32), HEADS)
+        self._put("heads/layer", layer)
+        self._put("heads/head", head)
+        shape = (self.design.folds, LAYERS * HEADS)
+        self._put("heads/probe/score", self.generator.uniform(0.5, 0.9, shape).astype(np.float32))
+
+    def _write_locations(self) -> None:
+        for name in ("name", "set", "kind", "draw", "fold", "matched_to"):
+            self._put(f"locations/{name}", [row[name] for row in self.locations])
+        self._put("locations/size", [len(row["heads"]) for row in self.locations])
+        self._put("locations/first_layer", [row["heads"][0] // HEADS for row in self.locations])
+        mask = np.zeros((len(self.locations), LAYERS * HEADS), np.uint8)
+        for row, location in enumerate(self.locations):
+            mask[row, location["heads"]] = 1
+        self._put("locations/mask", mask)
+
+    def _write_questions(self) -> None:
+        count = ITEMS * self.design.folds + VALIDATION
+        self._put("questions/id", [f"q{i}" for i in range(count)])
+        self._put("questions/group", [f"g{i // 2}" for i in range(count)])
+        self._put("questions/text", [f"Was ist {i}, bitteschön?" for i in range(count)])
+        self._put("items/question", np.arange(ITEMS * self.design.folds, dtype=np.int32).reshape(-1, ITEMS))
+
+    def _write_trials(self) -> None:
+        count = len(self.trials)
+        for name in ("location", "edit", "strength", "seed", "fold", "status"):
+            self._put(f"trials/{name}", [trial[name] for trial in self.trials])
+        failed = [trial["status"] == "failed" for trial in self.trials]
+        self._put("trials/stage", ["training" if lost else "" for lost in failed])
+        self._put("trials/message", ["loss is not a number" if lost else "" for lost in failed])
+        for name in ("seconds", "train_loss", "val_loss", "relative_size_prompt", "relative_size_answer"):
+            self._put(f"trials/{name}", self.generator.uniform(0.1, 1, count))
+        self._put("trials/converged", (np.arange(count) % 5 > 0).astype(np.uint8))
+        self._put("trials/steps", [0 if trial["edit"] == "iti" else 30 for trial in self.trials])
+
+    def _item_chances(self, trial: dict) -> tuple[float, float] | None:
+        """Chances of a true and an informative answer, best at the middle strength; None: no outcome."""
+        if trial["status"] != "done":
+            return None
+        grid = self.design.edits[trial["edit"]]
+        distance = abs(grid.index(trial["strength"]) - len(grid) // 2)
+        return trial["quality"] - 0.15 * distance, 0.95 - 0.1 * distance
+
+    def _write_outcomes(self, metrics: str, items: str, chances: list[tuple[float, float] | None]) -> None:
+        judged = {
+            part: self._judge(chances, count) for part, count in (("validation", VALIDATION), ("test", ITEMS))
+        }
+        for part, (truth, info) in judged.items():
+            means = {
+                "truth": truth.mean(axis=1),
+                "info": info.mean(axis=1),
+                "both": (truth * info).mean(axis=1),
+            }
+            means["truth_info"] = means["truth"] * means["info"]
+            for name in METRICS:
+                values = means.get(
+                    name, np.where(np.isnan(means["truth"]), np.nan, self.generator.random(len(chances)))
+                )
+                self._put(f"{metrics}/{part}/{name}", values.astype(np.float32))
+        truth, info = judged["test"]
+        for name in ITEM_COLUMNS:
+            self._put(
+                f"{items}/{name}", {"truth": truth, "info": info}.get(name, truth * 0.5).astype(np.float32)
+            )
+        done = np.array([chance is not None for chance in chances])
+        self._put(f"{items}/count", np.where(done, ITEMS, 0).astype(np.int32))
+        texts = [f"Antwort {i}, größer".encode() for i in range(len(chances) * ITEMS)]
+        self._put(f"{items}/answer_bytes", np.frombuffer(b"".join(texts), np.uint8))
+        self._put(f"{items}/answer_offsets", np.cumsum([0] + [len(text) for text in texts]))
+
+    def _judge(self, chances: list[tuple[float, float] | None], count: int) -> tuple[np.ndarray, np.ndarray]:
+        """0/1 truth and info [rows, count]; NaN without an outcome, or in a sweep without a judge."""
+        rows = np.array(
+            [chance if chance is not None and self.design.judged else (np.nan, np.nan) for chance in chances]
+        )
+        answers = self.generator.random((len(chances), count, 2)) < rows[:, None, :]
+        answers = np.where(np.isnan(rows)[:, None, :], np.nan, answers)
+        return answers[..., 0], answers[..., 1]
+
+    def _write_curves(self) -> None:
+        trained = np.array([trial["edit"] != "iti" and trial["status"] == "done" for trial in self.trials])
+        loss = 25 * np.exp(-np.arange(30) / 10) + self.generator.random((len(self.trials), 30))
+        self._put("curves/length", np.where(trained, 30, 0).astype(np.int32))
+        self._put("curves/loss", np.where(trained[:, None], loss, np.nan).astype(np.float32))

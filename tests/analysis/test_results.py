@@ -1,0 +1,112 @@
+"""Reading results: joined tables, items and curves; refusals name the file, the finding and the way out."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from made_up import ITEMS, Design
+
+from analysis.results import METRICS, BadResults, Results
+
+Write = Callable[[Design], Path]
+
+
+def test_trials_are_joined_with_their_locations(write: Write) -> None:
+    results = Results(write(Design()))
+    assert (results.layers, results.heads, results.folds) == (4, 4, 1)
+    singles = results.trials[results.trials["set"] == "singles"]
+    assert len(singles) == 16 * 3 * 2
+    assert set(singles["edit"]) == {"optimal"} and set(singles["size"]) == {1}
+    assert (singles["first_layer"] == singles["name"].str[9].astype(int)).all()
+    assert {f"test_{name}" for name in METRICS} <= set(results.trials.columns)
+
+
+def test_metrics_agree_with_items(write: Write) -> None:
+    results = Results(write(Design(failed=lambda trial: trial["strength"] == 0.5)))
+    for trial, row in results.trials.iterrows():
+        items = results.trial_items("truth", trial)
+        assert items.shape == (ITEMS,)
+        assert items.mean() == pytest.approx(row["test_truth"], nan_ok=True, abs=1e-6)
+        assert np.isnan(items).all() == (row["status"] != "done")
+    assert results.baseline_items("info", 0).mean() == pytest.approx(
+        results.baseline.at[0, "test_info"], abs=1e-6
+    )
+
+
+def test_folds_have_units_curves_have_lengths_answers_have_texts(write: Write) -> None:
+    results = Results(write(Design(folds=3)))
+    assert set(results.trials.query("kind == 'top'")["name"]) == {"top2@fold0", "top2@fold1", "top2@fold2"}
+    assert set(results.trials.query("kind == 'top'")["unit"]) == {"top2"}
+    assert results.test_questions.tolist() == [ITEMS] * 3
+    trained = results.trials.index[results.trials["edit"] == "optimal"][0]
+    untrained = results.trials.index[results.trials["edit"] == "iti"][0]
+    assert (results.curve(trained).size, results.curve(untrained).size) == (30, 0)
+    assert results.answer(2, 3) == f"Antwort {2 * ITEMS + 3}, größer"
+
+
+def change(path: Path, name: str, value: str) -> Path:
+    """Sets one root attribute."""
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+    return path
+
+
+def test_refusals_say_what_and_what_to_do(write: Write, tmp_path: Path) -> None:
+    def refuse(path: Path, words: str) -> None:
+        with pytest.raises(BadResults, match=re.escape(words)):
+            Results(path)
+
+    refuse(tmp_path / "absent.h5", f"no such file. `headsweep gather {tmp_path}`")
+    (tmp_path / "text.h5").write_text("not HDF5")
+    refuse(tmp_path / "text.h5", "not a whole HDF5 file. `headsweep gather")
+    refuse(
+        change(write(Design()), "format", "headsweep-part"),
+        "format 'headsweep-part', 'headsweep-results' is due",
+    )
+    refuse(
+        change(write(Design()), "version", "2.0"), "version 2.0, this report reads 1.x. Use the analysis of"
+    )
+    path = write(Design())
+    with h5py.File(path, "r+") as file:
+        file["trials/edit"][0] = b"causal"
+    refuse(path, "trials/edit: 'causal', this report knows optimal, iti, lora.")
+    with h5py.File(path, "r+") as file:
+        del file["metrics/test/truth"]
+    refuse(path, "dataset /metrics/test/truth is missing")
+
+
+def test_newer_minor_version_is_read(write: Write) -> None:
+    assert len(Results(change(write(Design()), "version", "1.7")).trials) > 0
+
+
+def test_made_up_columns_are_those_of_the_store(write: Write, tmp_path: Path) -> None:
+    """The file that these tests are made with has the store's names, and the store's own file can be read."""
+    program = Path(os.environ.get("HEADSWEEP_BUILD", "build")).resolve() / "tests" / "test_store"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    stored = tmp_path / "stored.h5"
+    command = [program, "--gtest_filter=StoreExample.*"]
+    subprocess.run(command, env={**os.environ, "HEADSWEEP_EXAMPLE": str(stored)}, check=True, cwd=tmp_path)
+    columns = column_names(stored)
+    assert columns >= column_names(write(Design()))
+    assert {f"metrics/test/{name}" for name in METRICS} == {
+        name for name in columns if name.startswith("metrics/test/")
+    }
+    results = Results(stored)
+    done = results.trials.index[results.trials["status"] == "done"][0]
+    assert results.trial_items("truth", done).mean() == pytest.approx(
+        results.trials.at[done, "test_truth"], abs=1e-6
+    )
+
+
+def column_names(path: Path) -> set[str]:
+    """Paths of all datasets of a file."""
+    names = set()
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: names.add(name) if isinstance(item, h5py.Dataset) else None)
+    return names

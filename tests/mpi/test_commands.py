@@ -1,0 +1,114 @@
+"""The commands of the program as a user calls them: output, exit codes, one clear line for every mistake."""
+import json
+import math
+
+import pytest
+
+from launch import ROOT
+from small_sweep import WORLD, headsweep, sweep, write_job
+
+QUESTION = "What is the capital of Zovo?"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    base = tmp_path_factory.mktemp("commands")
+    done = sweep(write_job(base, lanes=4), base / "runs", ranks=2)
+    assert done.returncode == 0, done.stderr
+    return base / "runs" / "results.h5"
+
+
+def test_help_of_every_command():
+    listed = headsweep("--help")
+    assert listed.returncode == 0
+    for command in ("plan", "run", "status", "gather", "score", "ask", "show", "schema"):
+        assert command in listed.stdout
+        one = headsweep(command, "--help")
+        assert one.returncode == 0 and one.stdout.startswith(f"usage: headsweep {command}")
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["paln"], "is 'plan' meant?"),
+    (["run", "job.yaml"], "-o FOLDER is missing"),
+    (["run", "job.yaml", "-o", "x", "--resum"], "is --resume meant?"),
+    (["plan"], "JOB is missing"),
+    (["plan", "a", "b"], "too many positional options"),
+    (["ask", str(WORLD), "Who?", "--edit", "results.h5"], "write FILE:TRIAL"),
+    (["plan", "job.yaml", "--ranks", "many"], "--ranks"),
+])
+def test_wrong_usage_is_exit_code_2(words, expected):
+    done = headsweep(*words)
+    assert done.returncode == 2
+    assert expected in done.stderr
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["plan", "nowhere.yaml"], "nowhere.yaml: no such file"),
+    (["status", "nowhere"], "no sweep"),
+    (["score", "nowhere", "x.jsonl"], "config.json"),
+    (["show", str(WORLD / "tokenizer.json") + ":3"], "tokenizer.json"),
+    (["gather", "nowhere"], "nowhere"),
+])
+def test_bad_input_is_exit_code_3_and_one_line(words, expected):
+    done = headsweep(*words)
+    assert done.returncode == 3
+    assert expected in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_plan_of_the_quickstart():
+    done = headsweep("plan", ROOT / "jobs" / "quickstart.yaml", "--ranks", "2")
+    assert done.returncode == 0, done.stderr
+    assert "singles: 64 x 1 head" in done.stdout and "random4: 64 x 4 heads" in done.stdout
+    assert "iti 68" in done.stdout and "lora 2" in done.stdout and "optimal 132" in done.stdout
+
+
+def test_score_by_text_and_by_tokens(tmp_path, results):
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text(json.dumps({"prompt": f"Q: {QUESTION} A:", "completion": " It is Nizol.", "note": 7}) + "\n")
+    by_text = headsweep("score", WORLD, lines)
+    assert by_text.returncode == 0, by_text.stderr
+    scored = json.loads(by_text.stdout)
+    assert scored["note"] == 7 and len(scored["tokens"]) == 4 == len(scored["log_probs"])
+    assert math.isclose(scored["log_prob"], sum(scored["log_probs"]), rel_tol=1e-6)
+    vocabulary = json.loads((WORLD / "tokenizer.json").read_text())["model"]["vocab"]
+    prompt = [1] + [vocabulary[word] for word in "Q : What is the capital of Zovo ? A :".split()]
+    lines.write_text(json.dumps({"prompt_ids": prompt, "completion_ids": scored["tokens"]}) + "\n")
+    by_tokens = json.loads(headsweep("score", WORLD, lines).stdout)
+    assert by_tokens["log_probs"] == scored["log_probs"]
+    edited = json.loads(headsweep("score", WORLD, lines, "--edit", f"{results}:0").stdout)
+    assert edited["log_prob"] != scored["log_prob"]
+
+
+@pytest.mark.parametrize("line, expected", [
+    ('{"prompt": "Q: Who?"}', "'completion' is missing"),
+    ('{"prompt": "Q:", "completion": ""}', "completion is empty"),
+    ('{"prompt": "Q: xyzzy", "completion": " A"}', "xyzzy"),
+    ('{"prompt_ids": [1, 9999], "completion_ids": [3]}', "9999"),
+    ("[1]", "an object is due"),
+    ("{", "not JSON"),
+])
+def test_bad_lines_of_score(tmp_path, line, expected):
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"prompt": "Q:", "completion": " A"}\n' + line + "\n")
+    done = headsweep("score", WORLD, lines)
+    assert done.returncode == 3 and done.stdout == ""
+    assert "lines.jsonl:2" in done.stderr and expected in done.stderr
+
+
+def test_ask_and_show(results):
+    plain = headsweep("ask", WORLD, QUESTION)
+    assert plain.returncode == 0 and plain.stdout.startswith("unedited: ") and "edited:  " not in plain.stdout
+    both = headsweep("ask", WORLD, QUESTION, "--edit", f"{results}:0")
+    assert both.returncode == 0, both.stderr
+    assert both.stdout.splitlines()[0] == plain.stdout.splitlines()[0] and "edited:   " in both.stdout
+    shown = headsweep("show", f"{results}:0")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("before: ") == shown.stdout.count("after:  ") == 8
+    assert headsweep("show", f"{results}:999").returncode == 3
+
+
+def test_status_and_schema(results):
+    status = json.loads(headsweep("status", results.parent, "--json").stdout)
+    assert status["trials"] == status["trials_done"] == 18 and status["gathered"] and status["running"] == []
+    schema = headsweep("schema")
+    assert schema.returncode == 0 and "/metrics/test" in schema.stdout and "nats" in schema.stdout

@@ -1,0 +1,142 @@
+"""The sweep over real ranks: the same bits for any number of them, after kills and resumes; stops; refusals."""
+import os
+import random
+import signal
+import time
+
+import h5py
+import pytest
+
+from launch import OVER_TCP
+from small_sweep import (differing, events, headsweep, kill_group, parts, start, sweep, wait_until, write_job)
+
+LONG = os.environ.get("HEADSWEEP_LONG") == "1"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The job and the folder of a sweep that one rank has done in one go."""
+    base = tmp_path_factory.mktemp("whole")
+    job = write_job(base)
+    done = sweep(job, base / "runs")
+    assert done.returncode == 0, done.stderr
+    return job, base / "runs"
+
+
+def test_everything_asked_for_is_there(whole):
+    job, folder = whole
+    with h5py.File(folder / "results.h5") as results:
+        assert results.attrs["complete"] == 1
+        statuses = results["trials/status"][()]
+        assert len(statuses) == 2 * (1 + 4 + 1 + 1) + 3 + 1
+        truth_info = results["metrics/test/truth_info"][()]
+        assert ((truth_info >= 0) & (truth_info <= 1)).all()
+    assert {event["block"] for event in events(folder) if event["event"] == "done"} == {part.stem for part in parts(folder)}
+
+
+@pytest.mark.parametrize("ranks, launcher", [(2, ()), (4, ()), (2, OVER_TCP)], ids=["2", "4", "2 over TCP"])
+def test_same_bits_for_any_number_of_ranks(whole, tmp_path, ranks, launcher):
+    job, folder = whole
+    done = sweep(job, tmp_path / "runs", ranks=ranks, launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    assert differing(folder / "results.h5", tmp_path / "runs" / "results.h5") == []
+
+
+def test_killed_at_random_moments_and_resumed_with_other_ranks(whole, tmp_path):
+    job, folder = whole
+    moments, killed = random.Random(5), 0
+    for kill in range(30 if LONG else 3):
+        runs = tmp_path / f"runs{kill}" if LONG else tmp_path / "runs"
+        process = start(job, runs, "--resume", ranks=1 + kill % 2)
+        wait_until(lambda: len(parts(runs)) >= min(kill, 5) or process.poll() is not None)
+        time.sleep(moments.uniform(0, 0.5))
+        killed += process.poll() is None
+        kill_group(process)
+        if LONG:
+            finish_and_compare(job, runs, folder, ranks=2 - kill % 2)
+    assert killed > 0
+    if not LONG:
+        finish_and_compare(job, runs, folder, ranks=2)
+
+
+def finish_and_compare(job, runs, folder, ranks):
+    finished_before = {part.stem for part in parts(runs)}
+    done_before = [event["block"] for event in events(runs) if event["event"] == "done"] if finished_before else []
+    done = sweep(job, runs, "--resume", ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    assert differing(folder / "results.h5", runs / "results.h5") == []
+    computed = [event["block"] for event in events(runs) if event["event"] == "done"]
+    again = [block for block in set(computed) if computed.count(block) > 1]
+    assert not set(again) & set(done_before), "a finished block was computed again"
+
+
+def test_terminate_gives_up_and_leaves_nothing_half(whole, tmp_path):
+    job, folder = whole
+    runs = tmp_path / "runs"
+    process = start(job, runs, ranks=2)
+    wait_until(lambda: len(parts(runs)) >= 1)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert list(runs.rglob("*.tmp*")) == []
+    assert "stopped" in headsweep("gather", runs).stdout or headsweep("gather", runs).returncode == 0
+    done = sweep(job, runs, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert differing(folder / "results.h5", runs / "results.h5") == []
+
+
+def test_notice_signal_ends_after_the_block_with_exit_code_5(whole, tmp_path):
+    job, _ = whole
+    runs = tmp_path / "runs"
+    process = start(job, runs, ranks=2)
+    wait_until(lambda: len(parts(runs)) >= 1)
+    process.send_signal(signal.SIGUSR2)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 5, output
+    with h5py.File(runs / "results.h5") as results:
+        assert results.attrs["complete"] == 0
+        assert 0 < (results["trials/status"][()] == 1).sum() < len(results["trials/status"])
+
+
+def test_limit_stops_early_and_partial_results_are_gathered(whole, tmp_path):
+    job, folder = whole
+    done = sweep(job, tmp_path / "runs", "--limit", "2")
+    assert done.returncode == 5
+    assert len(parts(tmp_path / "runs")) == 2
+    status = headsweep("status", tmp_path / "runs")
+    assert status.stdout.startswith("2 of ")
+    os.remove(tmp_path / "runs" / "results.h5")
+    gathered = headsweep("gather", tmp_path / "runs")
+    assert gathered.returncode == 0 and (tmp_path / "runs" / "results.h5").exists(), gathered.stderr
+
+
+def test_a_spoilt_part_is_computed_again(whole, tmp_path):
+    job, folder = whole
+    runs = tmp_path / "runs"
+    assert sweep(job, runs, "--limit", "3").returncode == 5
+    spoilt, cut = parts(runs)[:2]
+    spoilt.write_bytes(spoilt.read_bytes()[:-9] + b"\0" + spoilt.read_bytes()[-8:])
+    cut.write_bytes(cut.read_bytes()[:1000])
+    done = sweep(job, runs, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert spoilt.stem in done.stderr and cut.stem in done.stderr
+    assert differing(folder / "results.h5", runs / "results.h5") == []
+
+
+def test_refusals_of_a_folder(whole, tmp_path):
+    job, folder = whole
+    again = sweep(job, folder)
+    assert again.returncode == 3 and "--resume" in again.stderr
+    other = write_job(tmp_path, **{"batch: 8": "batch: 4"})
+    changed = sweep(other, folder, "--resume", ranks=2)
+    assert changed.returncode == 3
+    assert "training.batch" in changed.stderr and "behaviour.file" in changed.stderr
+    assert len(changed.stderr.strip().splitlines()) == 1
+
+
+def test_all_ranks_finish_on_bad_input_with_one_line(tmp_path):
+    job = write_job(tmp_path, **{"size: 2, draws: 4": "size: 2, draws: 4000"})
+    refused = sweep(job, tmp_path / "runs", ranks=3)
+    assert refused.returncode == 3
+    assert "2016" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs" / "parts").exists() or parts(tmp_path / "runs") == []

@@ -1,0 +1,117 @@
+// eval: greedy answers of lanes against a plain loop that runs the whole text again for every token.
+#include <gtest/gtest.h>
+
+#include "unit/eval_world.hpp"
+
+namespace headsweep {
+namespace {
+
+using namespace eval_test;
+
+/// The built-in model and prompts of 3 to 14 tokens.
+struct Prompts {
+  const World& world = eval_test::world();
+  Weights weights = world.weights;
+  std::vector<std::vector<int>> ids;
+  Prompts() {
+    for (std::size_t i = 0; i < 8; ++i) {
+      std::vector<int> prompt = world.documents[i % 6];
+      prompt.resize(3 + 2 * (i / 2));
+      ids.push_back(i % 2 == 0 ? world.tokens[i].prompt : prompt);
+    }
+  }
+  [[nodiscard]] auto answers(const LaneEdits& edits, const GenerateOptions& options) const {
+    return generate(weights, *world.tokenizer, ids, edits, options);
+  }
+};
+
+/// Tokens, each the likeliest after all before it; at most `most`, with whatever ends an answer in the
+/// middle.
+std::vector<int> plain_tokens(std::vector<int> ids, EditFrom from, const LaneEdits& edit, int most) {
+  const int start = edit_start(from, Purpose::generation, static_cast<int>(ids.size()));
+  std::vector<int> generated;
+  for (int token = 0; token < most; ++token) {
+    const at::Tensor next = plain_log_probs(world().weights, joined(ids, {0}), start, edit)[-1];
+    generated.push_back(static_cast<int>(next.argmax().item<std::int64_t>()));
+    ids.push_back(generated.back());
+  }
+  return generated;
+}
+
+class Generate : public testing::TestWithParam<EditFrom> {};
+
+TEST_P(Generate, EqualsAPlainLoopInEveryLane) {
+  const Prompts prompts;
+  const LaneEdits edits = three_lanes();
+  constexpr int most = 7;
+  const auto answers =
+      prompts.answers(edits, {.max_new_tokens = most, .stop = "", .from = GetParam(), .questions = 3});
+  const auto unedited = prompts.answers({}, {.max_new_tokens = most, .stop = "", .questions = 3});
+  int changed = 0;
+  ASSERT_EQ(answers.size(), 3U);
+  for (std::size_t lane = 0; lane < 3; ++lane) {
+    ASSERT_EQ(answers[lane].size(), prompts.ids.size());
+    for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
+      const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
+      const std::vector<int> expected = plain_tokens(prompts.ids[i], GetParam(), edit, most);
+      EXPECT_EQ(answers[lane][i].ids, expected) << "lane " << lane << " prompt " << i;
+      EXPECT_EQ(answers[lane][i].text, prompts.world.tokenizer->decode(expected));
+      changed += answers[lane][i].ids != unedited[0][i].ids ? 1 : 0;
+    }
+  }
+  EXPECT_GT(changed, 6) << "edits too weak to test anything";
+}
+
+INSTANTIATE_TEST_SUITE_P(From, Generate,
+                         testing::Values(EditFrom::all, EditFrom::last_prompt, EditFrom::iti_code));
+
+TEST(GenerateEnds, AfterTheStopTextAtTheEndTokenOrAtTheLimit) {
+  Prompts prompts;
+  const auto long_answers = prompts.answers({}, {.max_new_tokens = 12, .stop = ""});
+  const auto stopped = prompts.answers({}, {.max_new_tokens = 12, .stop = "."});
+  prompts.weights.config.eos = prompts.world.tokenizer->encode(".", "test").back();
+  const auto ended = prompts.answers({}, {.max_new_tokens = 12, .stop = ""});
+  int cut = 0;
+  for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
+    const std::vector<int>& all = long_answers[0][i].ids;
+    ASSERT_EQ(all.size(), 12U);
+    const auto end = std::find(all.begin(), all.end(), prompts.weights.config.eos);
+    const bool found = end != all.end();
+    cut += found ? 1 : 0;
+    EXPECT_EQ(ended[0][i].ids, std::vector<int>(all.begin(), end));
+    EXPECT_EQ(ended[0][i].ended, found);
+    EXPECT_EQ(ended[0][i].text, prompts.world.tokenizer->decode(ended[0][i].ids));
+    EXPECT_EQ(stopped[0][i].ids, std::vector<int>(all.begin(), found ? end + 1 : end));
+    EXPECT_FALSE(stopped[0][i].ended);
+    if (found) EXPECT_EQ(stopped[0][i].text.back(), '.');
+  }
+  EXPECT_GT(cut, 3);
+}
+
+TEST(GenerateEnds, InsideATokenTheTextIsCutAfterTheStop) {
+  const Prompts prompts;
+  const auto whole = prompts.answers({}, {.max_new_tokens = 2, .stop = ""}),
+             cut = prompts.answers({}, {.max_new_tokens = 2, .stop = "h"});
+  int inside = 0;
+  for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
+    const std::size_t at = whole[0][i].text.find('h');
+    EXPECT_EQ(cut[0][i].text,
+              at == std::string::npos ? whole[0][i].text : whole[0][i].text.substr(0, at + 1));
+    inside += at != std::string::npos && at + 1 < whole[0][i].text.size() ? 1 : 0;
+  }
+  EXPECT_GT(inside, 0);
+}
+
+TEST(GenerateEnds, TicksOnceATokenUntilAllAreFinished) {
+  const Prompts prompts;
+  int ticks = 0;
+  const auto answers =
+      generate(prompts.world.weights, *prompts.world.tokenizer, {prompts.ids[0], prompts.ids[2]}, {},
+               {.max_new_tokens = 40, .stop = ".", .tick = [&] { ++ticks; }});
+  const std::size_t longest = std::max(answers[0][0].ids.size(), answers[0][1].ids.size());
+  EXPECT_LT(longest, 40U);
+  EXPECT_EQ(ticks, static_cast<int>(longest));
+}
+
+}  // namespace
+}  // namespace headsweep

@@ -1,0 +1,195 @@
+// eval: what Evaluation says of lanes against plain sums over single sequences, for each place where edits
+// may start.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "unit/eval_world.hpp"
+
+namespace headsweep {
+namespace {
+
+using namespace eval_test;
+
+/// Sum of the log-probabilities of an answer's tokens.
+double plain_answer(const Weights& weights, const std::vector<int>& prompt, const std::vector<int>& answer,
+                    int start, const LaneEdits& edit) {
+  const at::Tensor log_probs = plain_log_probs(weights, joined(prompt, answer), start, edit);
+  double sum = 0;
+  for (std::size_t i = 0; i < answer.size(); ++i)
+    sum += log_probs[static_cast<std::int64_t>(prompt.size() + i) - 1][answer[i]].item<double>();
+  return sum;
+}
+
+/// Mean over the last `tokens` predictions of KL(pi0 || edited), nats, for text whose prompt ends before
+/// them.
+double plain_kl(const Weights& weights, const std::vector<int>& ids, std::int64_t tokens, int start,
+                const LaneEdits& edit) {
+  const at::Tensor before = plain_log_probs(weights, ids, 0, {}),
+                   after = plain_log_probs(weights, ids, start, edit);
+  const at::Tensor kl = (before.exp() * (before - after)).sum(-1);
+  return kl.narrow(0, kl.size(0) - tokens, tokens).mean().item<double>();
+}
+
+/// Where edits act on a tree of each kind, written out: the second answer token is prompt + 1.
+struct Starts {
+  int choice, own_answer;
+};
+Starts starts(EditFrom from, int prompt) {
+  if (from == EditFrom::all) return {0, 0};
+  if (from == EditFrom::last_prompt) return {prompt - 1, prompt - 1};
+  return {prompt + 1, 0};
+}
+
+Choice plain_choice(const TokenizedQuestion& question, int start, const LaneEdits& edit) {
+  std::vector<double> correct, incorrect;
+  for (const auto& [answers, scores] : {std::pair{&question.correct, &correct},
+                                        {&question.refusals, &correct},
+                                        {&question.incorrect, &incorrect}})
+    for (const auto& answer : *answers)
+      scores->push_back(plain_answer(world().weights, question.prompt, answer, start, edit));
+  return multiple_choice(correct, incorrect, question.best);
+}
+
+class Measure : public testing::TestWithParam<EditFrom> {};
+
+TEST_P(Measure, EqualsPlainSumsInEveryLane) {
+  const LaneEdits edits = three_lanes();
+  const auto results = evaluation().measure(edits, GetParam(), {});
+  const std::vector<int> test = world().split.questions(SplitPart::test);
+  for (std::size_t lane = 0; lane < 3; ++lane) {
+    const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
+    ASSERT_EQ(results[lane].items.size(), test.size());
+    for (std::size_t i = 0; i < test.size(); ++i) {
+      const TokenizedQuestion& question = world().tokens[static_cast<std::size_t>(test[i])];
+      const Item& item = results[lane].items[i];
+      const Starts start = starts(GetParam(), static_cast<int>(question.prompt.size()));
+      const Choice choice = plain_choice(question, start.choice, edit);
+      EXPECT_EQ(item.mc1, choice.mc1);
+      EXPECT_NEAR(item.mc2, choice.mc2, 1e-5);
+      EXPECT_EQ(item.mc3, choice.mc3);
+      const GenerateOptions options{.max_new_tokens = 9, .stop = "."};
+      const auto answer = generate(world().weights, *world().tokenizer, {question.prompt}, {}, options)[0][0];
+      const double kl = plain_kl(world().weights, joined(question.prompt, answer.ids),
+                                 static_cast<std::int64_t>(answer.ids.size()), start.own_answer, edit);
+      EXPECT_GT(kl, 1e-3);
+      EXPECT_NEAR(item.kl_answer, kl, 1e-5 * (1 + kl));
+    }
+  }
+}
+
+TEST_P(Measure, LanesDoNotFeelTheirNeighbours) {
+  const LaneEdits edits = three_lanes();
+  const auto together = evaluation().measure(edits, GetParam(), {});
+  for (std::size_t lane = 0; lane < 3; ++lane) {
+    const auto alone =
+        evaluation().measure(lane_of(edits, static_cast<std::int64_t>(lane)), GetParam(), {}).front();
+    for (const auto part : {&Evaluation::Result::validation, &Evaluation::Result::test})
+      for (const auto metric : {&Metrics::truth, &Metrics::info, &Metrics::mc1, &Metrics::mc2, &Metrics::mc3,
+                                &Metrics::kl_answer, &Metrics::kl_text, &Metrics::ce_text}) {
+        const float value = together[lane].*part.*metric;
+        EXPECT_NEAR(value, alone.*part.*metric, 1e-5 * (1 + std::abs(value)));
+      }
+    for (std::size_t i = 0; i < alone.items.size(); ++i)
+      EXPECT_EQ(together[lane].items[i].answer, alone.items[i].answer);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(From, Measure,
+                         testing::Values(EditFrom::all, EditFrom::last_prompt, EditFrom::iti_code));
+
+TEST(Evaluation, RunningTextIsEditedEverywhereAndMeasuredPerDocument) {
+  const LaneEdits edits = three_lanes();
+  const auto results = evaluation().measure(edits, EditFrom::last_prompt, {});
+  for (std::size_t lane = 0; lane < 3; ++lane) {
+    const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
+    double kl = 0, entropy = 0;
+    for (const std::vector<int>& ids : world().documents) {
+      const auto tokens = static_cast<std::int64_t>(ids.size()) - 1;
+      kl += plain_kl(world().weights, ids, tokens, 0, edit) / 6;
+      const std::vector<int> rest(ids.begin() + 1, ids.end());
+      entropy -= plain_answer(world().weights, {ids[0]}, rest, 0, edit) / static_cast<double>(6 * tokens);
+    }
+    EXPECT_NEAR(results[lane].test.kl_text, kl, 1e-5 * (1 + kl));
+    EXPECT_NEAR(results[lane].test.ce_text, entropy, 1e-5 * (1 + entropy));
+    EXPECT_EQ(results[lane].validation.kl_text, results[lane].test.kl_text);
+  }
+}
+
+TEST(Evaluation, AnEditOfZeroChangesNothing) {
+  LaneEdits zero = three_lanes();
+  for (auto& [layer, edit] : zero.layers) edit.write.zero_();
+  const Evaluation::Result& baseline = evaluation().baseline();
+  EXPECT_GT(baseline.test.info, 0.5);
+  EXPECT_GT(baseline.test.ce_text, 0.5);
+  for (const Evaluation::Result& result : evaluation().measure(zero, EditFrom::all, {})) {
+    EXPECT_NEAR(result.test.kl_answer, 0, 1e-6);
+    EXPECT_NEAR(result.test.kl_text, 0, 1e-6);
+    EXPECT_NEAR(result.test.mc2, baseline.test.mc2, 1e-6);
+    EXPECT_NEAR(result.test.ce_text, baseline.test.ce_text, 1e-5);
+    for (std::size_t i = 0; i < result.items.size(); ++i)
+      EXPECT_EQ(result.items[i].answer, baseline.items[i].answer);
+  }
+}
+
+TEST(Evaluation, MetricsAreMeansOfTheItems) {
+  const Evaluation::Result result = evaluation().measure(three_lanes(), EditFrom::all, {})[1];
+  double truth = 0, info = 0, both = 0;
+  for (const Item& item : result.items) {
+    truth += item.truth / 8;
+    info += item.info / 8;
+    both += item.truth * item.info / 8;
+    EXPECT_EQ(item.p_truth, item.truth);
+  }
+  EXPECT_NEAR(result.test.truth, truth, 1e-6);
+  EXPECT_NEAR(result.test.truth_info, truth * info, 1e-6);
+  EXPECT_NEAR(result.test.both, both, 1e-6);
+}
+
+TEST(Evaluation, ChunksOfQuestionsChangeNoNumber) {
+  World changed;
+  const auto small = evaluation().measure(three_lanes(), EditFrom::last_prompt, {});
+  changed.job.evaluation.questions = 24;
+  const auto large = changed.evaluation().measure(three_lanes(), EditFrom::last_prompt, {});
+  for (std::size_t lane = 0; lane < 3; ++lane) {
+    EXPECT_EQ(small[lane].validation.truth_info, large[lane].validation.truth_info);
+    EXPECT_NEAR(small[lane].validation.mc2, large[lane].validation.mc2, 1e-6);
+    EXPECT_NEAR(small[lane].validation.kl_answer, large[lane].validation.kl_answer, 1e-5);
+  }
+}
+
+TEST(Evaluation, MeasuresWhatTheJobAsksFor) {
+  World changed;
+  changed.job.evaluation.judge = JudgeKind::none;
+  changed.job.evaluation.answers = {SplitPart::test};
+  changed.job.evaluation.choice = {SplitPart::val};
+  changed.job.evaluation.drift = {SplitPart::val};
+  const Evaluation asked = changed.evaluation();
+  const Evaluation::Result& result = asked.baseline();
+  EXPECT_TRUE(std::isnan(result.test.truth) && std::isnan(result.test.truth_info) &&
+              std::isnan(result.test.both));
+  EXPECT_TRUE(std::isnan(result.items.front().truth) && std::isnan(result.items.front().p_info));
+  EXPECT_FALSE(result.items.front().answer.empty());
+  EXPECT_TRUE(std::isnan(result.test.mc1) && std::isnan(result.test.kl_answer) &&
+              std::isnan(result.test.kl_text));
+  EXPECT_GE(result.validation.mc1, 0);
+  EXPECT_NEAR(result.validation.kl_answer, 0, 1e-6);
+  EXPECT_GT(result.validation.ce_text, 0.5);
+}
+
+TEST(Evaluation, RefusesAnswersThatTheModelHasNoRoomFor) {
+  World changed;
+  changed.job.evaluation.max_new_tokens = 245;
+  try {
+    static_cast<void>(changed.evaluation());
+    FAIL() << "answers beyond the model's longest text accepted";
+  } catch (const BadInput& error) {
+    EXPECT_EQ(error.what(),
+              changed.behaviour.file +
+                  ": question 'Zovo.animal': 12 prompt tokens and evaluation.max_new_tokens = 245 found, "
+                  "together at most 256 are allowed by the model");
+  }
+}
+
+}  // namespace
+}  // namespace headsweep

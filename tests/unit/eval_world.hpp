@@ -1,0 +1,110 @@
+// Shared by the tests of eval: the built-in model with 24 of its questions, edits in three lanes, and a plain
+// model of one sequence at a time to compare with.
+#pragma once
+
+#include <headsweep/eval.hpp>
+
+namespace headsweep::eval_test {
+
+inline std::filesystem::path world_folder() {
+  return std::filesystem::path(HEADSWEEP_ROOT) / "jobs" / "tinyworld";
+}
+
+inline at::Tensor draw(std::initializer_list<std::int64_t> shape, double scale, Random& random) {
+  at::Tensor values = at::empty(shape);
+  for (std::int64_t i = 0; i < values.numel(); ++i)
+    values.data_ptr<float>()[i] = static_cast<float>((2 * random.uniform() - 1) * scale);
+  return values;
+}
+
+/// Layer 1 edits all lanes, layer 4 lanes 0 and 2 by a constant gate, layer 6 lane 1. Strong enough to change
+/// answers.
+inline LaneEdits three_lanes() {
+  Random random(0, "edits of the eval tests");
+  LaneEdits edits{.lanes = 3, .layers = {}};
+  edits.layers[1] = {.lanes = {}, .read = draw({3, 128}, 0.5, random), .write = draw({3, 128}, 15.0, random)};
+  edits.layers[4] = {.lanes = at::tensor(std::vector<std::int64_t>{0, 2}),
+                     .read = {},
+                     .write = draw({2, 128}, 30.0, random)};
+  edits.layers[6] = {.lanes = at::tensor(std::vector<std::int64_t>{1}),
+                     .read = draw({1, 128}, 0.5, random),
+                     .write = draw({1, 128}, 30.0, random)};
+  return edits;
+}
+
+/// One lane of several, by itself.
+inline LaneEdits lane_of(const LaneEdits& edits, std::int64_t lane) {
+  LaneEdits one;
+  for (const auto& [layer, edit] : edits.layers) {
+    std::int64_t row = lane;
+    if (edit.lanes.defined()) {
+      const at::Tensor found = at::nonzero(edit.lanes == lane).flatten();
+      if (found.numel() == 0) continue;
+      row = found[0].item<std::int64_t>();
+    }
+    const auto pick = [&](const at::Tensor& rows) { return rows.defined() ? rows.narrow(0, row, 1) : rows; };
+    one.layers[layer] = {.lanes = {}, .read = pick(edit.read), .write = pick(edit.write)};
+  }
+  return one;
+}
+
+/// log p of every next token after each token of a text but its last: [T-1, V]. One sequence, one lane, no
+/// prefix.
+inline at::Tensor plain_log_probs(const Weights& weights, const std::vector<int>& ids, int edit_start,
+                                  const LaneEdits& edit) {
+  const TokenTree tree{.prompt = ids, .answers = {}, .edit_start = edit_start};
+  const TokenBatch batch = pack({tree}, Keep::all, at::kCPU);
+  const at::Tensor states = run_lanes(weights, batch, run_prefix(weights, batch, 0), edit);
+  return at::log_softmax(logits_of(weights, states)[0].to(at::kDouble), -1);
+}
+
+inline std::vector<int> joined(std::vector<int> first, const std::vector<int>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+/// 24 questions: 8 train, 8 validate, 8 test; 6 documents.
+struct World {
+  Weights weights = load_weights(world_folder(), read_config(world_folder()), {});
+  std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(world_folder());
+  Behaviour behaviour;
+  Split split;
+  JobSpec job;
+  std::vector<TokenizedQuestion> tokens;
+  std::vector<std::vector<int>> documents;
+
+  World() {
+    behaviour = read_behaviour(world_folder() / "truthfulness.jsonl");
+    behaviour.questions.resize(24);
+    for (int i = 0; i < 24; ++i) split.part_of.push_back(static_cast<SplitPart>(i % 3));
+    job.evaluation.max_new_tokens = 9;
+    job.evaluation.stop = ".";
+    job.evaluation.answers = job.evaluation.choice = job.evaluation.drift = {SplitPart::val, SplitPart::test};
+    job.evaluation.questions = 5;
+    tokens = tokenize_questions(behaviour, *tokenizer, job, weights.config.vocab, weights.config.max_tokens,
+                                weights.config.eos);
+    for (const std::string& text : read_documents(world_folder() / "text.txt", 6))
+      documents.push_back(tokenizer->encode(text, "text"));
+  }
+  [[nodiscard]] Evaluation evaluation() const {
+    return Evaluation({.weights = weights,
+                       .tokenizer = *tokenizer,
+                       .behaviour = behaviour,
+                       .tokens = tokens,
+                       .split = split,
+                       .documents = documents,
+                       .job = job});
+  }
+};
+
+/// The same for all tests that change nothing of it.
+inline const World& world() {
+  static const World shared;
+  return shared;
+}
+inline const Evaluation& evaluation() {
+  static const Evaluation shared = world().evaluation();
+  return shared;
+}
+
+}  // namespace headsweep::eval_test

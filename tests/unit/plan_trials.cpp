@@ -1,0 +1,200 @@
+// plan: every trial once, in exactly one block, the same in every plan; costs that order blocks rightly.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "unit/plan_job.hpp"
+
+namespace headsweep {
+namespace {
+
+Plan plan_of(const JobSpec& job) { return make_plan(job, small_shape, small_data, nullptr); }
+
+std::vector<std::string> hashes_of(const Plan& plan) {
+  std::vector<std::string> hashes;
+  for (const Trial& trial : plan.trials) hashes.push_back(trial.hash);
+  return hashes;
+}
+
+std::string describe(const Plan& plan, const Trial& trial) {
+  return cat(plan.at(trial.location).name, " ", to_text(trial.edit), " ", trial.strength, " ", trial.seed,
+             " ", trial.fold);
+}
+
+JobSpec broad_job() {
+  return small_job("one: {single: all}, some: {random: {size: 2, draws: 30}}, every: all",
+                   "optimal: {at: [one, some, every], tau: [0.1, 0.2]}, lora: {at: [every], tau: [0.1]}, "
+                   "iti: {at: [one, some], alpha: [3], draws: 7}",
+                   "split: {folds: 3}\nrun: {seeds: [4, 5], lanes: 5}\n");
+}
+
+TEST(Trials, AreInTheOrderOfTheJob) {
+  const JobSpec job =
+      small_job("mine: {heads: [L1.H0]}, some: {random: {size: 2, draws: 3}}",
+                "optimal: {at: [some, mine], tau: [0.2, 0.1], draws: 1}, iti: {at: [mine], alpha: [3]}, "
+                "optimal: {at: [mine], tau: [0.1, 0.3]}",
+                "run: {seeds: [4, 5]}\n");
+  const Plan plan = plan_of(job);
+  std::vector<std::string> trials;
+  for (const Trial& trial : plan.trials) trials.push_back(describe(plan, trial));
+  EXPECT_EQ(trials, (std::vector<std::string>{
+                        "some[0] optimal 0.2 4 0", "some[0] optimal 0.2 5 0", "some[0] optimal 0.1 4 0",
+                        "some[0] optimal 0.1 5 0", "mine optimal 0.2 4 0", "mine optimal 0.2 5 0",
+                        "mine optimal 0.1 4 0", "mine optimal 0.1 5 0", "mine iti 3 4 0",
+                        "mine optimal 0.3 4 0", "mine optimal 0.3 5 0"}));
+  for (std::size_t i = 0; i < plan.trials.size(); ++i)
+    EXPECT_EQ(plan.trials[i].id.value, static_cast<int>(i));
+}
+
+TEST(Trials, AreCountedAsAsked) {
+  const Plan plan = plan_of(broad_job());
+  // optimal: (12 + 30 + 1) locations x 2 strengths x 2 seeds x 3 folds; lora: 2 x 3; iti: (12 + 7) x 3.
+  EXPECT_EQ(plan.trials.size(), 43U * 12 + 6 + 57);
+  EXPECT_EQ(plan.folds, 3);
+}
+
+TEST(Trials, HashesAreUniqueAndTheSameInALargerPlan) {
+  const Plan small = plan_of(broad_job());
+  const std::vector<std::string> hashes = hashes_of(small);
+  EXPECT_EQ(std::set(hashes.begin(), hashes.end()).size(), hashes.size());
+
+  JobSpec job = broad_job();
+  job.locations[1].draws = 40;
+  job.run.seeds.push_back(6);
+  job.edits[0].strengths.push_back(0.3);
+  const std::vector<std::string> more = hashes_of(plan_of(job));
+  const std::set<std::string> larger(more.begin(), more.end());
+  for (const std::string& hash : hashes) EXPECT_TRUE(larger.contains(hash));
+}
+
+TEST(Trials, TwoSetsOfTheSameHeadsAreTwoLocations) {
+  const Plan plan =
+      plan_of(small_job("a: {heads: [L1.H0]}, b: {heads: [L1.H0]}", "iti: {at: [a, b], alpha: [1]}"));
+  ASSERT_EQ(plan.trials.size(), 2U);
+  EXPECT_NE(plan.trials[0].hash, plan.trials[1].hash);
+}
+
+TEST(Blocks, HoldEveryTrialOnceWithOneFirstLayer) {
+  const JobSpec job = broad_job();
+  const Plan plan = plan_of(job);
+  std::set<TrialId> seen;
+  std::set<std::string> names;
+  for (const Block& block : plan.blocks) {
+    ASSERT_FALSE(block.trials.empty());
+    EXPECT_LE(block.trials.size(), 5U);
+    EXPECT_TRUE(names.insert(block.name).second);
+    const Trial& first = plan.at(block.trials[0]);
+    for (const TrialId id : block.trials) {
+      EXPECT_TRUE(seen.insert(id).second);
+      const Trial& trial = plan.at(id);
+      EXPECT_EQ(trial.edit, first.edit);
+      EXPECT_EQ(trial.seed, first.seed);
+      EXPECT_EQ(trial.fold, first.fold);
+      EXPECT_EQ(plan.at(trial.location).first_layer(), plan.at(first.location).first_layer());
+    }
+  }
+  EXPECT_EQ(seen.size(), plan.trials.size());
+  EXPECT_TRUE(std::is_sorted(plan.blocks.begin(), plan.blocks.end(),
+                             [](const Block& a, const Block& b) { return a.cost > b.cost; }));
+}
+
+TEST(Blocks, AreEvenAndAsFewAsPossible) {
+  // 12 heads in 3 layers of 4 at 3 strengths: 12 trials a layer, in 3 blocks of 4 rather than 5 + 5 + 2.
+  JobSpec job = small_job("one: {single: all}", "optimal: {at: [one], tau: [1, 2, 3]}", "run: {lanes: 5}\n");
+  for (const Block& block : plan_of(job).blocks) EXPECT_EQ(block.trials.size(), 4U);
+  EXPECT_EQ(plan_of(job).blocks.size(), 9U);
+  // The trials of one head stand together, whichever entry of `edits` asks for them.
+  const Plan plan = plan_of(small_job("one: {single: all}",
+                                      "optimal: {at: [one], tau: [1]}, optimal: {at: [one], tau: [2]}",
+                                      "run: {lanes: 4}\n"));
+  for (const Block& block : plan.blocks) {
+    std::set<LocationId> locations;
+    for (const TrialId id : block.trials) locations.insert(plan.at(id).location);
+    EXPECT_EQ(locations.size(), 2U);
+  }
+}
+
+TEST(Blocks, AreTheSameInEveryPlanOfTheJob) {
+  const Plan plan = plan_of(broad_job()), again = plan_of(broad_job());
+  EXPECT_EQ(hashes_of(plan), hashes_of(again));
+  ASSERT_EQ(plan.blocks.size(), again.blocks.size());
+  for (std::size_t i = 0; i < plan.blocks.size(); ++i) {
+    EXPECT_EQ(plan.blocks[i].name, again.blocks[i].name);
+    EXPECT_EQ(plan.blocks[i].trials, again.blocks[i].trials);
+    EXPECT_EQ(plan.blocks[i].cost, again.blocks[i].cost);
+  }
+}
+
+TEST(Trials, RefusesSizesWithoutARate) {
+  const auto refusal = [](const std::string& edits, const std::string& rates) {
+    JobSpec job =
+        small_job("best: {top: {size: 4}}, like: {random: {matched_to: best, draws: 2}}, every: all", edits);
+    if (!rates.empty()) job.training.lora_learning_rate = 0;
+    try {
+      plan_of(job);
+    } catch (const BadInput& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(refusal("iti: {at: [best], alpha: [1]}, optimal: {at: [every, like], tau: [1]}", ""),
+            "j:3: edits[1].optimal.at: 'like' has 4 heads, but training.learning_rate has no rate for 4 (it "
+            "has: 1, 2, 3, 12)");
+  EXPECT_EQ(refusal("lora: {at: [every], tau: [1]}", "none"),
+            "j:3: edits[0].lora.at: lora found, but training.learning_rate has no 'lora'");
+  EXPECT_EQ(refusal("iti: {at: [best, like], alpha: [1]}", ""), "accepted");
+}
+
+TEST(Trials, RefusesMoreThanCanBeHeld) {
+  JobSpec job = small_job("one: {single: all}", "optimal: {at: [one], tau: [1]}");
+  job.run.seeds.resize(1'000'000);
+  try {
+    plan_of(job);
+    FAIL();
+  } catch (const BadInput& error) {
+    EXPECT_STREQ(error.what(), "j:3: edits: 12000000 trials found, at most 10000000 are allowed");
+  }
+}
+
+double cost_of(const JobSpec& job) { return plan_of(job).blocks.at(0).cost; }
+
+TEST(Cost, CountsFlopsByHand) {
+  // One lane at layer 1 of 3, no evaluation: 10 pairs x 2 epochs, and validation once: 5 questions x 4 x 4
+  // pairs.
+  const double tokens = 16 + 2 * 8, width = 32;
+  const double attention = 2 * (4 * 32 * width) + 4 * width * tokens, mlp = 2 * (3 * 32 * 64),
+               words = 2 * 32 * 100;
+  const double once = tokens * ((attention + mlp) + attention);
+  const double lane = tokens * (mlp + (attention + mlp)) + 16 * words;
+  const double expected = 20 * (once + 2 * lane) + 80 * (once + lane);
+  EXPECT_DOUBLE_EQ(cost_of(small_job("a: {heads: [L1.H0]}", "optimal: {at: [a], tau: [1]}")), expected);
+}
+
+TEST(Cost, FallsWithTheFirstLayerAndIsSharedByLanes) {
+  const auto optimal = [](const std::string& heads, const std::string& taus) {
+    return cost_of(small_job("a: {heads: [" + heads + "]}", "optimal: {at: [a], tau: [" + taus + "]}"));
+  };
+  EXPECT_GT(optimal("L0.H0", "1"), optimal("L1.H0", "1"));
+  EXPECT_GT(optimal("L1.H0", "1"), optimal("L2.H0", "1"));
+  EXPECT_EQ(optimal("L1.H0, L2.H0", "1"), optimal("L1.H0", "1"));
+  EXPECT_LT(optimal("L1.H0", "1, 2"), 2 * optimal("L1.H0", "1"));
+  const std::string iti = "iti: {at: [a], alpha: [1]}";
+  EXPECT_EQ(cost_of(small_job("a: {heads: [L0.H0]}", iti)), 0);  // nothing to train, nothing asked to measure
+  EXPECT_GT(cost_of(small_job("a: {heads: [L0.H0]}", iti, "evaluation: {answers: [val], choice: [test]}\n")),
+            0);
+}
+
+TEST(Cost, WeighsTheModel) {
+  // 3 layers of 4 x 32 x 32 + 3 x 32 x 64 + 2 norms of 32, embedding 100 x 32, a last norm; 4 bytes each.
+  EXPECT_EQ(weight_bytes(small_shape, true), 4.0 * (3 * (4096 + 6144 + 64) + 3200 + 32));
+  EXPECT_EQ(weight_bytes(small_shape, false), weight_bytes(small_shape, true) + 4.0 * 3200);
+  JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}");
+  const double bytes = block_bytes(job, small_shape, small_data);
+  job.run.lanes *= 2;
+  EXPECT_EQ(block_bytes(job, small_shape, small_data), 2 * bytes);
+}
+
+}  // namespace
+}  // namespace headsweep
