@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <fstream>
 #include <headsweep/base.hpp>
 #include <memory>
 
@@ -49,13 +48,16 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
-std::uint64_t size_of(const fs::path& file) {
-  std::error_code error;
-  require(fs::exists(file, error), file.string(), ": no such file");
-  require(fs::is_regular_file(file, error), file.string(), ": not a file");
-  const std::uint64_t size = fs::file_size(file, error);
-  require(!error, file.string(), ": ", error.message());
-  return size;
+// What is measured is what is then read, even if another file takes the name in between; and opening a pipe
+// must not wait for its writer.
+constexpr int for_reading = O_RDONLY | O_NONBLOCK;
+
+/// Size of a file opened for reading; BadInput if it could not be, or is no regular file.
+std::uint64_t size_of(const Descriptor& in, const fs::path& file) {
+  require(in.open(), file.string(), ": ", errno == ENOENT ? "no such file" : "cannot be opened: " + reason());
+  struct stat status {};
+  require(::fstat(in.number(), &status) == 0 && S_ISREG(status.st_mode), file.string(), ": not a file");
+  return static_cast<std::uint64_t>(status.st_size);
 }
 
 }  // namespace
@@ -70,13 +72,18 @@ std::string hash_file(const fs::path& file) {
 }
 
 std::string read_file(const fs::path& file, std::uint64_t cap) {
-  const std::uint64_t size = size_of(file);
+  const Descriptor in(file, for_reading);
+  const std::uint64_t size = size_of(in, file);
   require(size <= cap, file.string(), ": ", size, " bytes, at most ", cap, " are read");
-  std::ifstream in(file, std::ios::binary);
-  require(in.good(), file.string(), ": cannot be opened for reading");
   std::string bytes(size, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(size));
-  require(static_cast<std::uint64_t>(in.gcount()) == size, file.string(), ": ended while being read");
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t more = ::read(in.number(), bytes.data() + done, size - done);
+    if (more < 0 && errno == EINTR) continue;
+    require(more >= 0, file.string(), ": cannot be read: ", reason());
+    require(more > 0, file.string(), ": ended while being read");
+    done += static_cast<std::size_t>(more);
+  }
   return bytes;
 }
 
@@ -104,10 +111,10 @@ void append_line(const fs::path& file, std::string_view line, bool sync) {
   require(ok, file.string(), ": cannot be appended to: ", reason());
 }
 
-MappedFile::MappedFile(const fs::path& file) : size_(size_of(file)) {
+MappedFile::MappedFile(const fs::path& file) {
+  const Descriptor in(file, for_reading);
+  size_ = size_of(in, file);
   if (size_ == 0) return;
-  const Descriptor in(file, O_RDONLY);
-  require(in.open(), file.string(), ": cannot be opened: ", reason());
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, in.number(), 0);
   require(address != MAP_FAILED, file.string(), ": cannot be mapped: ", reason());
   data_ = static_cast<const char*>(address);

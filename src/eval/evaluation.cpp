@@ -131,11 +131,6 @@ Metrics mean_metrics(const std::vector<Item>& items) {
   return metrics;
 }
 
-void put_text(const TextDrift& drift, std::size_t lane, Metrics& metrics) {
-  metrics.kl_text = static_cast<float>(drift.kl[lane]);
-  metrics.ce_text = static_cast<float>(drift.cross_entropy[lane]);
-}
-
 }  // namespace
 
 struct Evaluation::State {
@@ -189,6 +184,15 @@ struct Evaluation::State {
     result.test = mean_metrics(result.items);
     return result;
   }
+
+  /// Drift on running text belongs to no question: it stands with each part that asks for drift.
+  void put_text(const TextDrift& drift, std::size_t lane, Result& result) const {
+    for (const SplitPart part : inputs.job.evaluation.drift) {
+      Metrics& metrics = part == SplitPart::val ? result.validation : result.test;
+      metrics.kl_text = static_cast<float>(drift.kl[lane]);
+      metrics.ce_text = static_cast<float>(drift.cross_entropy[lane]);
+    }
+  }
 };
 
 Evaluation::Evaluation(const Inputs& inputs) : state_(std::make_unique<State>(inputs)) {
@@ -206,10 +210,7 @@ std::vector<Evaluation::Result> Evaluation::measure(const LaneEdits& edits, Edit
   std::vector<Result> results;
   for (std::size_t lane = 0; lane < items.size(); ++lane) {
     Result result = state_->summarise(std::move(items[lane]));
-    for (const SplitPart part : state_->inputs.job.evaluation.drift) {
-      if (part == SplitPart::val) put_text(text, lane, result.validation);
-      if (part == SplitPart::test) put_text(text, lane, result.test);
-    }
+    if (!batches.documents.empty()) state_->put_text(text, lane, result);
     results.push_back(std::move(result));
   }
   return results;

@@ -88,10 +88,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   template <class... Message>
   [[noreturn]] void refuse(const YAML::Mark& mark, const Message&... message) const {
-    YamlPlace place{
-        .file = file_,
-        .line = line_of(mark),
-    };
+    YamlPlace place{.file = file_, .line = line_of(mark)};
     for (const Open& open : open_)
       place = open.value.kind == YamlValue::Kind::list ? place.item(open.value.items.size(), place.line)
               : open.key                               ? place.entry(*open.key, place.line)

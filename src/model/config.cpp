@@ -29,16 +29,13 @@ void refuse_flag(const Json& config, const std::string& key, const std::string& 
 /// rope_theta of an object that may hold only keys of unscaled rotary positions; NaN if it says nothing.
 double read_rope(const Json& rope, const std::string& where) {
   require(rope.is_object(), where, ": ", json_kind(rope), " found, an object is due");
-  double theta = std::nan("");
+  for (const char* key : {"rope_type", "type"})
+    if (rope.contains(key)) require_text(rope, key, where, "default");
   for (const auto& [key, value] : rope.items()) {
-    if (key == "rope_theta")
-      theta = json_number(rope, key, where);
-    else if (key == "rope_type" || key == "type")
-      require_text(rope, key, where, "default");
-    else
-      throw BadInput(cat(where, ": '", key, "' is not supported; supported: rope_theta, rope_type"));
+    const bool known = key == "rope_theta" || key == "rope_type" || key == "type";
+    require(known, where, ": '", key, "' is not supported; supported: rope_theta, rope_type");
   }
-  return theta;
+  return rope.contains("rope_theta") ? json_number(rope, "rope_theta", where) : std::nan("");
 }
 
 /// transformers 4 writes rope_theta and rope_scaling, transformers 5 rope_parameters.

@@ -2,11 +2,13 @@
 // Nothing is allocated by a number that the file's own size does not bound.
 #include "model/safetensors.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 #include <headsweep/json.hpp>
 #include <set>
+#include <tuple>
 
 namespace headsweep {
 namespace {
@@ -54,27 +56,51 @@ std::uint64_t bytes_of(const StoredTensor& tensor, const std::string& place) {
   return bytes;
 }
 
-/// Checks one entry of the header against the data that the entries before it have left.
-StoredTensor read_entry(const Json& entry, const std::string& place, std::string_view data,
-                        std::uint64_t& next) {
-  require(entry.is_object() && entry.size() == 3, place, ": ", json_kind(entry),
-          " found, an object of dtype, shape and data_offsets is due");
+/// A tensor with the bytes of the data that its header entry claims.
+struct Claim {
+  std::uint64_t begin = 0, end = 0;
+  std::string name, place;
   StoredTensor tensor;
-  tensor.type = read_type(entry, place);
-  tensor.shape = read_counts(entry, "shape", place);
-  const auto offsets = read_counts(entry, "data_offsets", place);
-  require(offsets.size() == 2, place, ": data_offsets has ", offsets.size(), " numbers, 2 are due");
-  const auto begin = static_cast<std::uint64_t>(offsets[0]), end = static_cast<std::uint64_t>(offsets[1]);
-  require(begin <= end, place, ": ends at byte ", end, ", before it begins at byte ", begin);
-  require(begin == next, place, ": begins at byte ", begin, " of the data, byte ", next,
-          " is due (tensors follow each other in the header's order without hole or overlap)");
-  require(end <= data.size(), place, ": ends at byte ", end, " of ", data.size(), " bytes of data");
-  const std::uint64_t due = bytes_of(tensor, place);
-  require(end - begin == due, place, ": ", end - begin, " bytes, its shape ", shape_text(tensor.shape),
+};
+
+/// Checks one entry of the header by itself.
+Claim read_claim(const std::string& name, const Json& entry, const std::string& file) {
+  Claim claim;
+  claim.name = name;
+  claim.place = cat(file, ": tensor '", name, "'");
+  require(entry.is_object() && entry.size() == 3, claim.place, ": ", json_kind(entry),
+          " found, an object of dtype, shape and data_offsets is due");
+  claim.tensor.file = file;
+  claim.tensor.type = read_type(entry, claim.place);
+  claim.tensor.shape = read_counts(entry, "shape", claim.place);
+  const auto offsets = read_counts(entry, "data_offsets", claim.place);
+  require(offsets.size() == 2, claim.place, ": data_offsets has ", offsets.size(), " numbers, 2 are due");
+  claim.begin = static_cast<std::uint64_t>(offsets[0]);
+  claim.end = static_cast<std::uint64_t>(offsets[1]);
+  require(claim.begin <= claim.end, claim.place, ": ends at byte ", claim.end, ", before it begins at byte ",
+          claim.begin);
+  const std::uint64_t bytes = claim.end - claim.begin, due = bytes_of(claim.tensor, claim.place);
+  require(bytes == due, claim.place, ": ", bytes, " bytes, its shape ", shape_text(claim.tensor.shape),
           " and dtype make it ", due);
-  tensor.bytes = data.substr(begin, end - begin);
-  next = end;
-  return tensor;
+  return claim;
+}
+
+/// Gives every tensor its bytes: all of the data, each byte once.
+void settle(std::vector<Claim>& claims, std::string_view data, const std::string& file) {
+  std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
+  std::uint64_t next = 0;
+  for (Claim& claim : claims) {
+    require(claim.begin == next, claim.place, ": begins at byte ", claim.begin, " of the data, byte ", next,
+            " is due (tensors fill the data without hole or overlap)");
+    require(claim.end <= data.size(), claim.place, ": ends at byte ", claim.end, " of ", data.size(),
+            " bytes of data");
+    claim.tensor.bytes = data.substr(claim.begin, claim.end - claim.begin);
+    next = claim.end;
+  }
+  require(next == data.size(), file, ": ", data.size() - next,
+          " bytes follow the last tensor, none are allowed");
 }
 
 std::string_view header_of(std::string_view bytes, const std::string& file) {
@@ -147,20 +173,19 @@ StoredTensors read_safetensors(const fs::path& file) {
   const std::string_view header = header_of(map->bytes(), name);
   const std::string_view data = map->bytes().substr(prefix_bytes + header.size());
   const Json entries = parse_json(header, name + ": header");
-  StoredTensors tensors;
-  std::uint64_t next = 0;
+  std::vector<Claim> claims;
   for (const auto& [key, entry] : entries.items()) {
-    if (key == "__metadata__") {
+    if (key == "__metadata__")
       require(entry.is_object(), name, ": __metadata__: ", json_kind(entry), " found, an object is due");
-      continue;
-    }
-    StoredTensor tensor = read_entry(entry, cat(name, ": tensor '", key, "'"), data, next);
-    tensor.file = name;
-    tensor.map = map;
-    tensors.emplace(key, std::move(tensor));
+    else
+      claims.push_back(read_claim(key, entry, name));
   }
-  require(next == data.size(), name, ": ", data.size() - next,
-          " bytes follow the last tensor, none are allowed");
+  settle(claims, data, name);
+  StoredTensors tensors;
+  for (Claim& claim : claims) {
+    claim.tensor.map = map;
+    tensors.emplace(std::move(claim.name), std::move(claim.tensor));
+  }
   return tensors;
 }
 

@@ -52,7 +52,7 @@ void check_present(const std::vector<Wanted>& wanted, const StoredTensors& store
   std::vector<std::string> missing;
   for (const Wanted& tensor : wanted)
     if (stored.count(tensor.name) == 0) missing.push_back(tensor.name);
-  require(missing.empty(), folder, ": ", missing.size(), " tensors are missing: ", join(missing, ", "));
+  require(missing.empty(), folder, ": missing tensors: ", join(missing, ", "));
   for (const Wanted& tensor : wanted) {
     const StoredTensor& found = stored.at(tensor.name);
     require(found.shape == tensor.shape, found.file, ": tensor '", tensor.name, "' is ",
@@ -85,7 +85,7 @@ void check_extras(std::vector<Wanted> wanted, const StoredTensors& stored, const
     return is_known_extra(name, tied) || std::any_of(wanted.begin(), wanted.end(), is);
   });
   if (extras.empty()) return;
-  const std::string message = cat(folder, ": ", extras.size(), " tensors are not used: ", join(extras, ", "));
+  const std::string message = cat(folder, ": unused tensors: ", join(extras, ", "));
   require(!strict, message);
   log_line(message);
 }
@@ -102,8 +102,7 @@ at::Tensor load_tensor(const StoredTensor& stored, const std::string& name, at::
   return tensor;
 }
 
-/// cos and sin of position * theta^(-2i/D), both halves alike, in float32 as transformers computes them: [P,
-/// D].
+/// cos and sin of position * theta^(-2i/D), both halves alike, in float32 as transformers computes them.
 void make_rope(Weights& weights, at::Device device) {
   const int head_dim = weights.config.head_dim;
   const at::Tensor exponent = at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim;

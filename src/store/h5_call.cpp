@@ -1,6 +1,7 @@
 // store/h5_call: HDF5's error stack as text, and the types that results have.
 #include "store/h5_call.hpp"
 
+#include <algorithm>
 #include <hdf5.h>
 
 namespace headsweep::h5 {
@@ -35,6 +36,7 @@ std::string error_stack() {
   std::string words;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, append_message, &words);
   H5Eclear2(H5E_DEFAULT);
+  std::replace(words.begin(), words.end(), '\n', ' ');  // it puts times in, with an end of line
   return words.empty() ? "no reason given" : words;
 }
 

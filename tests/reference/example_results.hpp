@@ -2,6 +2,7 @@
 // sets, the top set and all heads, under optimal and ITI edits. Tests of store and analysis read its results.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <headsweep/store.hpp>
 #include <numeric>

@@ -175,6 +175,9 @@ TEST(Evaluation, MeasuresWhatTheJobAsksFor) {
   EXPECT_GE(result.validation.mc1, 0);
   EXPECT_NEAR(result.validation.kl_answer, 0, 1e-6);
   EXPECT_GT(result.validation.ce_text, 0.5);
+  changed.documents.clear();
+  const float no_text = changed.evaluation().baseline().validation.ce_text;
+  EXPECT_TRUE(std::isnan(no_text) && !std::signbit(no_text));
 }
 
 TEST(Evaluation, RefusesAnswersThatTheModelHasNoRoomFor) {

@@ -70,8 +70,7 @@ TEST_F(ModelWeights, MissingTensorsAreAllNamed) {
   tensors.erase(tensors.begin() + 5);
   tensors.pop_back();
   write(tensors);
-  EXPECT_EQ(load_refusal(),
-            ": 2 tensors are missing: model.layers.0.self_attn.o_proj.weight, lm_head.weight");
+  EXPECT_EQ(load_refusal(), ": missing tensors: model.layers.0.self_attn.o_proj.weight, lm_head.weight");
 }
 
 TEST_F(ModelWeights, ShapesMustFitTheConfig) {
@@ -90,11 +89,11 @@ TEST_F(ModelWeights, ExtrasAreToldOnceOrRefused) {
   EXPECT_NO_THROW(load({.strict = true}));
   tensors.push_back({"score.weight", {2}, 1});
   write(tensors);
-  EXPECT_EQ(load_refusal({.strict = true}), ": 1 tensors are not used: score.weight");
+  EXPECT_EQ(load_refusal({.strict = true}), ": unused tensors: score.weight");
   testing::internal::CaptureStderr();
   EXPECT_NO_THROW(load());
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            folder_.path().string() + ": 1 tensors are not used: score.weight\n");
+            folder_.path().string() + ": unused tensors: score.weight\n");
 }
 
 TEST_F(ModelWeights, NumbersMustBeFinite) {

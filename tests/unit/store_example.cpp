@@ -2,13 +2,15 @@
 #include <cstdlib>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include "reference/example_results.hpp"
 
 namespace headsweep {
 namespace {
 
 TEST(StoreExample, IsGathered) {
-  const std::filesystem::path folder = testing::TempDir() + "store_example";
+  const std::filesystem::path folder = testing::TempDir() + cat("store_example-", ::getpid());
   const char* wanted = std::getenv("HEADSWEEP_EXAMPLE");
   const std::filesystem::path file = wanted != nullptr ? wanted : (folder / "results.h5").string();
   const Gathered whole = example::write_example(file, folder, {});

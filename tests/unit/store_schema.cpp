@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <set>
 
+#include <unistd.h>
+
 #include "reference/example_results.hpp"
 #include "store/h5.hpp"
 
@@ -15,7 +17,7 @@ namespace fs = std::filesystem;
 class StoreSchema : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder() = testing::TempDir() + "store_schema";
+    folder() = testing::TempDir() + cat("store_schema-", ::getpid());
     example::write_example(folder() / "results.h5", folder() / "parts", {.folds = 2, .missing_blocks = 1});
   }
   static void TearDownTestSuite() { fs::remove_all(folder()); }
