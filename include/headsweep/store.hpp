@@ -1,5 +1,5 @@
-// store: what is on disk: the schema, parts, results.h5, the sweep folder. Level 3. The only module that knows HDF5.
-// Nothing finished is ever lost or half: parts are built in memory and written whole.
+// store: what is on disk: the schema, parts, results.h5, the sweep folder. Level 3. The only module that
+// knows HDF5. Nothing finished is ever lost or half: parts are built in memory and written whole.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,8 @@
 
 namespace headsweep {
 
-// ---- schema ------------------------------------------------------------------------------------------------------
+// ---- schema
+// ------------------------------------------------------------------------------------------------------
 
 enum class ColumnType { u8, i32, i64, u64, f32, f64, text, bytes };
 /// The file that a column first stands in; results.h5 has all of them.
@@ -35,7 +36,8 @@ std::string schema_text();
 inline constexpr const char* results_format = "headsweep-results";
 inline constexpr const char* results_version = "1.0";
 
-// ---- what is known before the first block -------------------------------------------------------------------------
+// ---- what is known before the first block
+// -------------------------------------------------------------------------
 
 /// A localiser's table of one fold as plain numbers; index = layer * H + head.
 struct HeadRows {
@@ -57,16 +59,17 @@ struct SweepHeader {
   SweepIdentity identity;
   std::string job_text, resolved_job, command_line, started_utc, device;
   Plan plan;
-  std::vector<HeadRows> localiser;      ///< `probe`, per fold
+  std::vector<HeadRows> localiser;  ///< `probe`, per fold
   std::vector<QuestionRow> questions;
   struct Baseline {
     Metrics validation, test;
     std::vector<Item> items;
   };
-  std::vector<Baseline> baseline;       ///< the unedited model, per fold
+  std::vector<Baseline> baseline;  ///< the unedited model, per fold
 };
 
-// ---- parts -------------------------------------------------------------------------------------------------------
+// ---- parts
+// -------------------------------------------------------------------------------------------------------
 
 /// The records of one block.
 struct Part {
@@ -80,10 +83,11 @@ std::string encode_part(const Part& part);
 /// Reads an image back. BadInput `name: ...` for anything that is not a whole part of this format.
 Part decode_part(const std::string& image, const std::string& name);
 
-// ---- results -----------------------------------------------------------------------------------------------------
+// ---- results
+// -----------------------------------------------------------------------------------------------------
 
-/// Gathers parts to FILE (temporary name, fsync, rename). Trials without a part have status `missing`; of several
-/// attempts the newest counts. Returns the number of done, failed and missing trials.
+/// Gathers parts to FILE (temporary name, fsync, rename). Trials without a part have status `missing`; of
+/// several attempts the newest counts. Returns the number of done, failed and missing trials.
 struct Gathered {
   int done = 0, failed = 0, missing = 0;
 };
@@ -97,7 +101,7 @@ class ResultsFile {
   ~ResultsFile();
   ResultsFile(const ResultsFile&) = delete;
   [[nodiscard]] int trials() const;
-  [[nodiscard]] std::string job_text() const;      ///< the resolved job
+  [[nodiscard]] std::string job_text() const;  ///< the resolved job
   [[nodiscard]] std::string model_hash() const;
   [[nodiscard]] std::vector<QuestionRow> questions() const;
   struct Row {
@@ -106,7 +110,7 @@ class ResultsFile {
     double strength = 0;
     std::uint64_t seed = 0;
     int fold = 0;
-    TrialRecord record;          ///< with items and edit
+    TrialRecord record;              ///< with items and edit
     std::vector<int> item_question;  ///< row of /questions of each item
   };
   [[nodiscard]] Row trial(TrialId id) const;
@@ -117,7 +121,8 @@ class ResultsFile {
   std::unique_ptr<State> state_;
 };
 
-// ---- sweep folder ------------------------------------------------------------------------------------------------
+// ---- sweep folder
+// ------------------------------------------------------------------------------------------------
 
 /// One line of a state log.
 struct Event {
@@ -130,7 +135,8 @@ struct Event {
   std::string message{};
 };
 
-/// The folder that `-o` names: sweep.yaml, header.h5 (what is known before the first block), parts/, state/, lock.
+/// The folder that `-o` names: sweep.yaml, header.h5 (what is known before the first block), parts/, state/,
+/// lock.
 class SweepFolder {
  public:
   explicit SweepFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -139,8 +145,8 @@ class SweepFolder {
   [[nodiscard]] std::filesystem::path part_file(const std::string& block) const;
   [[nodiscard]] bool exists() const;  ///< a sweep has been started here
 
-  /// Rank 0: checks that nothing or, with `resume`, the same sweep stands here; BadInput with what differs. Takes the
-  /// lock (BadInput with host and pid of a live owner).
+  /// Rank 0: checks that nothing or, with `resume`, the same sweep stands here; BadInput with what differs.
+  /// Takes the lock (BadInput with host and pid of a live owner).
   void open(const SweepIdentity& identity, bool resume, bool allow_other_build);
   void release();  ///< gives the lock back
   void beat();     ///< says that the owner lives
@@ -148,12 +154,12 @@ class SweepFolder {
   void write_header(const SweepHeader& header);
   [[nodiscard]] std::optional<SweepHeader> read_header() const;
 
-  /// Blocks of the plan whose part is whole (file present, hash as logged, decodes); others are to be computed. With
-  /// `retry_failed`, a block that holds failed trials does not count as finished.
+  /// Blocks of the plan whose part is whole (file present, hash as logged, decodes); others are to be
+  /// computed. With `retry_failed`, a block that holds failed trials does not count as finished.
   [[nodiscard]] std::vector<std::string> finished_blocks(const Plan& plan, bool retry_failed = false) const;
   /// Writes the part, then logs it.
   void put(const Part& part, double seconds, int rank);
-  void log(const Event& event);  ///< to this rank's own file
+  void log(const Event& event);                     ///< to this rank's own file
   [[nodiscard]] std::vector<Event> events() const;  ///< of all ranks, by time; unreadable lines are skipped
   /// Gathers all finished parts into results.h5.
   Gathered gather() const;
@@ -162,7 +168,8 @@ class SweepFolder {
   std::filesystem::path folder_;
 };
 
-/// Gathers the finished parts of several folders of the same sweep (BadInput with what differs) into one file.
+/// Gathers the finished parts of several folders of the same sweep (BadInput with what differs) into one
+/// file.
 Gathered gather_folders(const std::vector<SweepFolder>& folders, const std::filesystem::path& file);
 
 /// Hash that parts carry: of settings, model and data.

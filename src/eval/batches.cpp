@@ -1,4 +1,4 @@
-// eval: which questions are measured, and their packing into forward calls of a fixed size.
+// eval: which questions are measured, and their packing into forward calls.
 #include "eval/batches.hpp"
 
 #include <algorithm>
@@ -8,7 +8,8 @@
 namespace headsweep {
 namespace {
 
-constexpr std::size_t text_tokens_a_call = 1536;
+/// Few enough that eight lanes of a small model stay near the cache, enough to fill a GPU.
+constexpr std::size_t tokens_a_call = 512;
 
 bool is_named(const std::vector<SplitPart>& parts, SplitPart part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
@@ -23,17 +24,12 @@ std::vector<std::size_t> places_of(const Material& material, const std::vector<S
   return places;
 }
 
-const TokenizedQuestion& tokens_at(const Evaluation::Inputs& inputs, const Material& material,
-                                   std::size_t place) {
-  return inputs.tokens.at(static_cast<std::size_t>(material.questions[place]));
-}
-
 /// Answers and prompt together must not outgrow the model.
 void check_room(const Evaluation::Inputs& inputs, const Material& material,
                 const std::vector<std::size_t>& places) {
   const int most = inputs.weights.config.max_tokens, wanted = inputs.job.evaluation.max_new_tokens;
   for (const std::size_t place : places) {
-    const int prompt = static_cast<int>(tokens_at(inputs, material, place).prompt.size());
+    const int prompt = static_cast<int>(question_at(inputs, material, place).prompt.size());
     require(prompt + wanted <= most, inputs.behaviour.file, ": question '",
             inputs.behaviour.questions.at(static_cast<std::size_t>(material.questions[place])).id,
             "': ", prompt, " prompt tokens and evaluation.max_new_tokens = ", wanted,
@@ -56,16 +52,6 @@ std::vector<std::vector<int>> checked_documents(const Evaluation::Inputs& inputs
   return documents;
 }
 
-/// Calls `pack_chunk(begin, end)` for each chunk of so many items.
-template <class PackChunk>
-std::vector<TokenBatch> in_chunks(std::size_t items, int chunk, const PackChunk& pack_chunk) {
-  std::vector<TokenBatch> batches;
-  const auto size = static_cast<std::size_t>(chunk);
-  for (std::size_t begin = 0; begin < items; begin += size)
-    batches.push_back(pack_chunk(begin, std::min(items, begin + size)));
-  return batches;
-}
-
 TokenTree reference_tree(const TokenizedQuestion& question, EditFrom from) {
   TokenTree tree{.prompt = question.prompt,
                  .answers = question.correct,
@@ -81,26 +67,31 @@ TokenTree own_answer_tree(const TokenizedQuestion& question, const std::vector<i
           .edit_start = edit_start(from, Purpose::text, static_cast<int>(question.prompt.size()))};
 }
 
-/// As many whole documents a call as fit.
-std::vector<TokenBatch> pack_documents(const std::vector<std::vector<int>>& documents, EditFrom from,
-                                       at::Device device) {
+std::size_t tokens_of(const TokenTree& tree) {
+  std::size_t tokens = tree.prompt.size();
+  for (const std::vector<int>& answer : tree.answers) tokens += answer.size();
+  return tokens;
+}
+
+/// As many whole trees a call as fit, at least one.
+std::vector<TokenBatch> pack_trees(const std::vector<TokenTree>& trees, Keep keep, at::Device device) {
   std::vector<TokenBatch> batches;
-  std::vector<TokenTree> trees;
-  std::size_t tokens = 0;
-  for (const std::vector<int>& document : documents) {
-    if (!trees.empty() && tokens + document.size() > text_tokens_a_call) {
-      batches.push_back(pack(trees, Keep::all, device));
-      trees.clear();
-      tokens = 0;
-    }
-    trees.push_back({.prompt = document, .answers = {}, .edit_start = edit_start(from, Purpose::text, 0)});
-    tokens += document.size();
+  for (auto begin = trees.begin(); begin != trees.end();) {
+    std::size_t tokens = tokens_of(*begin);
+    auto end = begin + 1;
+    while (end != trees.end() && tokens + tokens_of(*end) <= tokens_a_call) tokens += tokens_of(*end++);
+    batches.push_back(pack({begin, end}, keep, device));
+    begin = end;
   }
-  if (!trees.empty()) batches.push_back(pack(trees, Keep::all, device));
   return batches;
 }
 
 }  // namespace
+
+const TokenizedQuestion& question_at(const Evaluation::Inputs& inputs, const Material& material,
+                                     std::size_t place) {
+  return inputs.tokens.at(static_cast<std::size_t>(material.questions[place]));
+}
 
 Material gather_material(const Evaluation::Inputs& inputs) {
   const EvaluationSpec& spec = inputs.job.evaluation;
@@ -121,30 +112,25 @@ Material gather_material(const Evaluation::Inputs& inputs) {
 std::vector<TokenBatch> pack_places(const Evaluation::Inputs& inputs, const Material& material,
                                     const std::vector<std::size_t>& places, EditFrom from) {
   std::vector<std::vector<int>> prompts;
-  for (const std::size_t place : places) prompts.push_back(tokens_at(inputs, material, place).prompt);
+  for (const std::size_t place : places) prompts.push_back(question_at(inputs, material, place).prompt);
   return pack_prompts(prompts, from, inputs.job.evaluation.questions, inputs.weights.device());
 }
 
 Batches pack_material(const Evaluation::Inputs& inputs, const Material& material, EditFrom from) {
+  std::vector<TokenTree> references, own_answers, documents;
+  for (const std::size_t place : material.chosen)
+    references.push_back(reference_tree(question_at(inputs, material, place), from));
+  for (std::size_t i = 0; i < material.drifted.size(); ++i)
+    own_answers.push_back(
+        own_answer_tree(question_at(inputs, material, material.drifted[i]), material.own_answers[i], from));
+  for (const std::vector<int>& document : material.documents)
+    documents.push_back(
+        {.prompt = document, .answers = {}, .edit_start = edit_start(from, Purpose::text, 0)});
   const at::Device device = inputs.weights.device();
-  const int chunk = inputs.job.evaluation.questions;
-  Batches batches;
-  batches.prompts = pack_places(inputs, material, material.asked, from);
-  batches.references = in_chunks(material.chosen.size(), chunk, [&](std::size_t begin, std::size_t end) {
-    std::vector<TokenTree> trees;
-    for (std::size_t i = begin; i < end; ++i)
-      trees.push_back(reference_tree(tokens_at(inputs, material, material.chosen[i]), from));
-    return pack(trees, Keep::answers, device);
-  });
-  batches.own_answers = in_chunks(material.drifted.size(), chunk, [&](std::size_t begin, std::size_t end) {
-    std::vector<TokenTree> trees;
-    for (std::size_t i = begin; i < end; ++i)
-      trees.push_back(
-          own_answer_tree(tokens_at(inputs, material, material.drifted[i]), material.own_answers[i], from));
-    return pack(trees, Keep::answers, device);
-  });
-  batches.documents = pack_documents(material.documents, from, device);
-  return batches;
+  return {.prompts = pack_places(inputs, material, material.asked, from),
+          .references = pack_trees(references, Keep::answers, device),
+          .own_answers = pack_trees(own_answers, Keep::answers, device),
+          .documents = pack_trees(documents, Keep::all, device)};
 }
 
 }  // namespace headsweep

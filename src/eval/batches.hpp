@@ -1,23 +1,23 @@
-// eval: a fold's questions and running text, packed for edits that act from one token on. In: ids; out:
-// batches.
+// eval: a fold's questions and running text, packed for edits that act from one token on.
 #pragma once
 
 #include <headsweep/eval.hpp>
 
 namespace headsweep {
 
-/// What is measured, as ids. Questions are places in `questions`, which hold the validation questions, then
-/// the test ones.
+/// What is measured, as ids. A place is an index of `questions`.
 struct Material {
-  std::vector<int> questions;  ///< indices of the behaviour
-  std::size_t validation = 0;  ///< how many of them are validation questions
-  std::vector<std::size_t> asked, chosen,
-      drifted;  ///< places to answer, to score by multiple choice, to measure kl_answer at
-  std::vector<std::vector<int>>
-      own_answers;  ///< per drifted place: the unedited model's answer, with its end token
-  std::vector<std::vector<int>> documents;  ///< running text, each of two tokens or more
+  std::vector<int> questions;        ///< indices of the behaviour: those that validate, then those that test
+  std::size_t validation = 0;        ///< how many of them validate
+  std::vector<std::size_t> asked;    ///< places to answer
+  std::vector<std::size_t> chosen;   ///< places to score by multiple choice
+  std::vector<std::size_t> drifted;  ///< places to measure kl_answer at
+  std::vector<std::vector<int>> own_answers;  ///< at `drifted`: unedited greedy answers with their end tokens
+  std::vector<std::vector<int>> documents;    ///< running text, each of two tokens or more
 };
 Material gather_material(const Evaluation::Inputs& inputs);
+const TokenizedQuestion& question_at(const Evaluation::Inputs& inputs, const Material& material,
+                                     std::size_t place);
 
 /// Batches in the order of the lists that they pack.
 struct Batches {

@@ -34,27 +34,6 @@ void put_verdict(const Verdict& verdict, Item& item) {
   item.refused = verdict.refused;
 }
 
-void put_answers(const Evaluation::Inputs& inputs, const Material& material,
-                 std::vector<std::vector<Answer>> answers, Items& items) {
-  std::map<std::pair<int, std::string>, Verdict>
-      verdicts;  // lanes often agree: equal answers are judged once
-  for (std::size_t lane = 0; lane < items.size(); ++lane)
-    for (std::size_t i = 0; i < material.asked.size(); ++i) {
-      const std::size_t place = material.asked[i];
-      const int question = material.questions[place];
-      Item& item = items[lane][place];
-      item.answer = std::move(answers[lane][i].text);
-      item.repetition = repetition(answers[lane][i].ids);
-      item.empty = item.answer.find_first_not_of(" \t\n\v\f\r") == std::string::npos;
-      if (inputs.job.evaluation.judge == JudgeKind::none) continue;
-      const auto [verdict, is_new] = verdicts.try_emplace({question, item.answer});
-      if (is_new)
-        verdict->second =
-            judge_exact(inputs.behaviour.questions.at(static_cast<std::size_t>(question)), item.answer);
-      put_verdict(verdict->second, item);
-    }
-}
-
 /// Log-probabilities of all answers of a batch: float64 [K, A] on the host.
 at::Tensor reference_log_probs(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits) {
   const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
@@ -62,28 +41,15 @@ at::Tensor reference_log_probs(const Weights& weights, const TokenBatch& batch, 
   return answer_log_probs(weights, batch, states).to(at::kCPU, at::kDouble).contiguous();
 }
 
-/// A question's scores from the log-probabilities of its references in the order of reference_tree.
-Choice score_references(const TokenizedQuestion& question, const double* log_prob) {
-  const double* end_of_correct = log_prob + question.correct.size() + question.refusals.size();
-  return multiple_choice({log_prob, end_of_correct},
-                         {end_of_correct, end_of_correct + question.incorrect.size()}, question.best);
-}
-
-void put_choices(const Evaluation::Inputs& inputs, const Material& material, const at::Tensor& log_probs,
-                 std::size_t first, Items& items) {
-  const double* log_prob = log_probs.const_data_ptr<double>();
-  for (std::vector<Item>& lane : items) {
-    const double* end_of_lane = log_prob + log_probs.size(1);
-    for (std::size_t i = first; log_prob != end_of_lane; ++i) {
-      const std::size_t place = material.chosen[i];
-      const auto& question = inputs.tokens.at(static_cast<std::size_t>(material.questions[place]));
-      const Choice choice = score_references(question, log_prob);
-      lane[place].mc1 = choice.mc1;
-      lane[place].mc2 = choice.mc2;
-      lane[place].mc3 = choice.mc3;
-      log_prob += question.correct.size() + question.refusals.size() + question.incorrect.size();
-    }
-  }
+/// Scores a question by the log-probabilities of its references, in the order of its tree; returns their end.
+const double* put_choice(const TokenizedQuestion& question, const double* log_prob, Item& item) {
+  const double* incorrect = log_prob + question.correct.size() + question.refusals.size();
+  const double* end = incorrect + question.incorrect.size();
+  const Choice choice = multiple_choice({log_prob, incorrect}, {incorrect, end}, question.best);
+  item.mc1 = choice.mc1;
+  item.mc2 = choice.mc2;
+  item.mc3 = choice.mc3;
+  return end;
 }
 
 /// Per lane, means over documents: nats per token.
@@ -156,24 +122,60 @@ struct Evaluation::State {
 
   Items measure_items(const Batches& ready, const LaneEdits& edits, const Tick& tick) const {
     Items items(static_cast<std::size_t>(edits.lanes), std::vector<Item>(material.questions.size()));
-    put_answers(inputs, material, answer_questions(inputs, ready.prompts, edits, tick), items);
-    const auto questions_a_call = static_cast<std::size_t>(inputs.job.evaluation.questions);
-    for (std::size_t i = 0; i < ready.references.size(); ++i) {
-      const at::Tensor log_probs = reference_log_probs(inputs.weights, ready.references[i], edits);
-      put_choices(inputs, material, log_probs, i * questions_a_call, items);
+    put_answers(answer_questions(inputs, ready.prompts, edits, tick), items);
+    put_choices(ready.references, edits, tick, items);
+    put_drift(ready.own_answers, edits, tick, items);
+    return items;
+  }
+
+  void put_answers(std::vector<std::vector<Answer>> answers, Items& items) const {
+    // Lanes often agree: equal answers to a question are judged once.
+    std::map<std::pair<int, std::string>, Verdict> verdicts;
+    for (std::size_t lane = 0; lane < items.size(); ++lane)
+      for (std::size_t i = 0; i < material.asked.size(); ++i) {
+        Item& item = items[lane][material.asked[i]];
+        item.answer = std::move(answers[lane][i].text);
+        item.repetition = repetition(answers[lane][i].ids);
+        item.empty = item.answer.find_first_not_of(" \t\n\v\f\r") == std::string::npos;
+        if (inputs.job.evaluation.judge == JudgeKind::none) continue;
+        const int question = material.questions[material.asked[i]];
+        const auto [verdict, is_new] = verdicts.try_emplace({question, item.answer});
+        if (is_new) verdict->second = judge_exact(behaviour_question(question), item.answer);
+        put_verdict(verdict->second, item);
+      }
+  }
+  [[nodiscard]] const Question& behaviour_question(int question) const {
+    return inputs.behaviour.questions.at(static_cast<std::size_t>(question));
+  }
+
+  void put_choices(const std::vector<TokenBatch>& batches, const LaneEdits& edits, const Tick& tick,
+                   Items& items) const {
+    std::size_t first = 0;  // of the batch's questions in `chosen`
+    for (const TokenBatch& batch : batches) {
+      const at::Tensor log_probs = reference_log_probs(inputs.weights, batch, edits);
+      const double* log_prob = log_probs.const_data_ptr<double>();
+      const std::size_t end = first + static_cast<std::size_t>(batch.trees);
+      for (std::vector<Item>& lane : items)
+        for (std::size_t i = first; i < end; ++i) {
+          const std::size_t place = material.chosen[i];
+          log_prob = put_choice(question_at(inputs, material, place), log_prob, lane[place]);
+        }
+      first = end;
       call(tick);
     }
+  }
+
+  void put_drift(const std::vector<TokenBatch>& batches, const LaneEdits& edits, const Tick& tick,
+                 Items& items) const {
     auto place = material.drifted.begin();
-    for (const TokenBatch& batch : ready.own_answers) {
+    for (const TokenBatch& batch : batches) {
       const Drift drift = measure_drift(inputs.weights, batch, edits);
       for (std::size_t lane = 0; lane < items.size(); ++lane)
-        for (std::size_t i = 0; i < drift.kl[lane].size(); ++i)
-          items[lane][place[static_cast<std::ptrdiff_t>(i)]].kl_answer =
-              static_cast<float>(drift.kl[lane][i]);
-      place += batch.answers;
+        for (std::ptrdiff_t i = 0; i < batch.trees; ++i)
+          items[lane][place[i]].kl_answer = static_cast<float>(drift.kl[lane][static_cast<std::size_t>(i)]);
+      place += batch.trees;
       call(tick);
     }
-    return items;
   }
 
   Result summarise(std::vector<Item> items) const {

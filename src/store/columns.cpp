@@ -6,7 +6,7 @@
 namespace headsweep {
 namespace {
 
-constexpr std::uint64_t small = 4096;                     // bytes; smaller columns lie plain
+constexpr std::uint64_t small = 4096;  // bytes; smaller columns lie plain
 constexpr std::uint64_t results_chunk = std::uint64_t{1} << 15;
 constexpr std::uint64_t part_chunk = std::uint64_t{1} << 20;
 
@@ -34,7 +34,8 @@ bool is_bare(const std::string& axis) { return axis.ends_with("_byte") || axis.e
 
 void check_version(const std::string& version) {
   const auto major = [](const std::string& text) { return text.substr(0, text.find('.')); };
-  sound(major(version) == major(results_version), "version ", version, ", this program reads ", results_version);
+  sound(major(version) == major(results_version), "version ", version, ", this program reads ",
+        results_version);
 }
 
 }  // namespace
@@ -92,7 +93,8 @@ void ColumnWriter::write_axis(const std::string& axis) {
   create(axis);
   const std::uint64_t length = extent(axis);
   // How netCDF marks an axis without values of its own.
-  file_->make_scale(axis, is_bare(axis) ? cat("This is a netCDF dimension but not a netCDF variable. ", length) : axis);
+  file_->make_scale(
+      axis, is_bare(axis) ? cat("This is a netCDF dimension but not a netCDF variable. ", length) : axis);
   if (is_bare(axis)) return;
   std::vector<std::int32_t> numbers(length);
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int32_t>(i);
@@ -111,8 +113,8 @@ void ColumnWriter::write(const std::string& path, const std::vector<std::string>
   file_->write_rows(path, {0, texts.size()}, padded.data());
 }
 
-void ColumnWriter::write_rows(const std::string& path, ColumnType type, std::uint64_t first, std::size_t count,
-                              const void* values) {
+void ColumnWriter::write_rows(const std::string& path, ColumnType type, std::uint64_t first,
+                              std::size_t count, const void* values) {
   const Column& column = column_at(path);
   std::uint64_t width = 1;
   for (std::size_t axis = 1; axis < column.dims.size(); ++axis) width *= extent(column.dims[axis]);
@@ -128,7 +130,8 @@ void ColumnWriter::expect_all(const Origins& origins) const {
       throw std::logic_error(cat("column ", column.path(), " was not written"));
 }
 
-ColumnReader::ColumnReader(h5::File file, const std::string& format, const Origins& origins) : file_(std::move(file)) {
+ColumnReader::ColumnReader(h5::File file, const std::string& format, const Origins& origins)
+    : file_(std::move(file)) {
   const std::string found = attribute("format");
   sound(found == format, "format '", found, "', ", format, " is due");
   check_version(attribute("version"));
@@ -144,7 +147,8 @@ void ColumnReader::check_column(const Column& column) {
   const std::string path = column.path();
   const h5::Shape& shape = file_.shape(path);
   sound(same_type(shape.type, column.type), path, ": another type than the schema's");
-  sound(shape.dims.size() == column.dims.size(), path, ": ", shape.dims.size(), " axes, ", column.dims.size(), " are due");
+  sound(shape.dims.size() == column.dims.size(), path, ": ", shape.dims.size(), " axes, ", column.dims.size(),
+        " are due");
   for (std::size_t i = 0; i < column.dims.size(); ++i) {
     const std::string& axis = column.dims[i];
     const std::uint64_t due = extents_.emplace(axis, shape.dims[i]).first->second;

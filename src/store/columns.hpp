@@ -1,4 +1,5 @@
-// store/columns: writes and reads datasets by their row of the schema: type, axes, units and meaning come from there.
+// store/columns: writes and reads datasets by their row of the schema: type, axes, units and meaning come
+// from there.
 #pragma once
 
 #include <headsweep/store.hpp>
@@ -17,12 +18,30 @@ using Origins = std::set<Origin>;
 
 template <class T>
 constexpr ColumnType type_of();
-template <> constexpr ColumnType type_of<std::uint8_t>() { return ColumnType::u8; }
-template <> constexpr ColumnType type_of<std::int32_t>() { return ColumnType::i32; }
-template <> constexpr ColumnType type_of<std::int64_t>() { return ColumnType::i64; }
-template <> constexpr ColumnType type_of<std::uint64_t>() { return ColumnType::u64; }
-template <> constexpr ColumnType type_of<float>() { return ColumnType::f32; }
-template <> constexpr ColumnType type_of<double>() { return ColumnType::f64; }
+template <>
+constexpr ColumnType type_of<std::uint8_t>() {
+  return ColumnType::u8;
+}
+template <>
+constexpr ColumnType type_of<std::int32_t>() {
+  return ColumnType::i32;
+}
+template <>
+constexpr ColumnType type_of<std::int64_t>() {
+  return ColumnType::i64;
+}
+template <>
+constexpr ColumnType type_of<std::uint64_t>() {
+  return ColumnType::u64;
+}
+template <>
+constexpr ColumnType type_of<float>() {
+  return ColumnType::f32;
+}
+template <>
+constexpr ColumnType type_of<double>() {
+  return ColumnType::f64;
+}
 
 /// A part is read whole; results are read and written trial by trial, and carry dimension scales.
 enum class FileUse { part, results };
@@ -52,7 +71,8 @@ class ColumnWriter {
  private:
   void create(const Column& column, std::size_t text_width);
   [[nodiscard]] std::uint64_t size_of(const std::string& path) const;
-  void write_rows(const std::string& path, ColumnType type, std::uint64_t first, std::size_t count, const void* values);
+  void write_rows(const std::string& path, ColumnType type, std::uint64_t first, std::size_t count,
+                  const void* values);
   void write_axis(const std::string& axis);
   [[nodiscard]] std::vector<h5::Size> chunk_of(const Column& column, const h5::Shape& shape) const;
 
@@ -64,8 +84,8 @@ class ColumnWriter {
 
 class ColumnReader {
  public:
-  /// Checks format, version, links, that the columns of `origins` are there with their types, and that all lengths
-  /// along an axis agree. Throws h5::Failure.
+  /// Checks format, version, links, that the columns of `origins` are there with their types, and that all
+  /// lengths along an axis agree. Throws h5::Failure.
   ColumnReader(h5::File file, const std::string& format, const Origins& origins);
   [[nodiscard]] std::uint64_t extent(const std::string& axis) const;
   [[nodiscard]] int size(const std::string& axis) const { return static_cast<int>(extent(axis)); }
@@ -79,8 +99,12 @@ class ColumnReader {
   }
   std::vector<std::string> read_texts(const std::string& path) { return read_texts(path, {0, rows(path)}); }
   std::vector<std::string> read_texts(const std::string& path, h5::Rows rows);
-  [[nodiscard]] std::string attribute(const std::string& name) const { return file_.text_attribute("/", name); }
-  [[nodiscard]] std::int64_t number(const std::string& name) const { return file_.integer_attribute("/", name); }
+  [[nodiscard]] std::string attribute(const std::string& name) const {
+    return file_.text_attribute("/", name);
+  }
+  [[nodiscard]] std::int64_t number(const std::string& name) const {
+    return file_.integer_attribute("/", name);
+  }
 
  private:
   std::uint64_t rows(const std::string& path) { return file_.shape(path).dims[0]; }

@@ -16,7 +16,9 @@ const std::vector<std::string>& kind_names() {
 }
 
 std::string to_line(const Event& event) {
-  Json json = {{"event", kind_names().at(static_cast<std::size_t>(event.kind))}, {"time", event.time}, {"rank", event.rank}};
+  Json json = {{"event", kind_names().at(static_cast<std::size_t>(event.kind))},
+               {"time", event.time},
+               {"rank", event.rank}};
   if (!event.block.empty()) json["block"] = event.block;
   if (event.trials > 0) json["trials"] = event.trials;
   if (event.failed_trials > 0) json["failed_trials"] = event.failed_trials;
@@ -33,14 +35,21 @@ Event from_line(const std::string& line) {
   const auto integer = [&](const char* key) {
     return json.contains(key) ? json_integer(json, key, where, 0, INT64_MAX) : 0;
   };
-  const auto text = [&](const char* key) { return json.contains(key) ? json_text(json, key, where) : std::string(); };
+  const auto text = [&](const char* key) {
+    return json.contains(key) ? json_text(json, key, where) : std::string();
+  };
   const auto& names = kind_names();
   const auto kind = std::find(names.begin(), names.end(), json_text(json, "event", where));
   require(kind != names.end(), "unknown event");
-  return {.kind = static_cast<Event::Kind>(kind - names.begin()), .block = text("block"),
-          .time = json_number(json, "time", where), .seconds = json.contains("seconds") ? json_number(json, "seconds", where) : 0.0,
-          .bytes = integer("bytes"), .part_hash = text("part_hash"), .rank = static_cast<int>(integer("rank")),
-          .trials = static_cast<int>(integer("trials")), .failed_trials = static_cast<int>(integer("failed_trials")),
+  return {.kind = static_cast<Event::Kind>(kind - names.begin()),
+          .block = text("block"),
+          .time = json_number(json, "time", where),
+          .seconds = json.contains("seconds") ? json_number(json, "seconds", where) : 0.0,
+          .bytes = integer("bytes"),
+          .part_hash = text("part_hash"),
+          .rank = static_cast<int>(integer("rank")),
+          .trials = static_cast<int>(integer("trials")),
+          .failed_trials = static_cast<int>(integer("failed_trials")),
           .message = text("message")};
 }
 
@@ -80,7 +89,8 @@ std::vector<Event> read_events(const fs::path& state_folder) {
   std::sort(files.begin(), files.end());
   std::vector<Event> events;
   for (const fs::path& file : files) read_log(file, &events);
-  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.time < b.time; });
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.time < b.time; });
   return events;
 }
 

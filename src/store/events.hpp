@@ -1,4 +1,5 @@
-// store/events: state logs, one JSON line per event. Whatever line cannot be read is skipped: one bad line hides no other.
+// store/events: state logs, one JSON line per event. Whatever line cannot be read is skipped: one bad line
+// hides no other.
 #pragma once
 
 #include <headsweep/store.hpp>

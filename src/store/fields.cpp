@@ -5,30 +5,46 @@ namespace headsweep {
 namespace {
 
 template <auto Member>
-Field<Metrics, float> metric(const char* name) { return field<Metrics, float, Member>(name); }
+Field<Metrics, float> metric(const char* name) {
+  return field<Metrics, float, Member>(name);
+}
 template <auto Member>
-Field<Item, float> item(const char* name) { return field<Item, float, Member>(name); }
+Field<Item, float> item(const char* name) {
+  return field<Item, float, Member>(name);
+}
 template <auto... Path>
-Field<TrialRecord, float> trial(const char* name) { return field<TrialRecord, float, Path...>(name); }
+Field<TrialRecord, float> trial(const char* name) {
+  return field<TrialRecord, float, Path...>(name);
+}
 
 }  // namespace
 
 const std::vector<Field<Metrics, float>>& metric_fields() {
-  static const std::vector<Field<Metrics, float>> fields = {
-      metric<&Metrics::truth>("truth"),           metric<&Metrics::info>("info"),
-      metric<&Metrics::truth_info>("truth_info"), metric<&Metrics::both>("both"),
-      metric<&Metrics::mc1>("mc1"),               metric<&Metrics::mc2>("mc2"),
-      metric<&Metrics::mc3>("mc3"),               metric<&Metrics::kl_answer>("kl_answer"),
-      metric<&Metrics::kl_text>("kl_text"),       metric<&Metrics::ce_text>("ce_text"),
-      metric<&Metrics::loss>("loss"),             metric<&Metrics::margin>("margin")};
+  static const std::vector<Field<Metrics, float>> fields = {metric<&Metrics::truth>("truth"),
+                                                            metric<&Metrics::info>("info"),
+                                                            metric<&Metrics::truth_info>("truth_info"),
+                                                            metric<&Metrics::both>("both"),
+                                                            metric<&Metrics::mc1>("mc1"),
+                                                            metric<&Metrics::mc2>("mc2"),
+                                                            metric<&Metrics::mc3>("mc3"),
+                                                            metric<&Metrics::kl_answer>("kl_answer"),
+                                                            metric<&Metrics::kl_text>("kl_text"),
+                                                            metric<&Metrics::ce_text>("ce_text"),
+                                                            metric<&Metrics::loss>("loss"),
+                                                            metric<&Metrics::margin>("margin")};
   return fields;
 }
 
 const std::vector<Field<Item, float>>& item_fields() {
-  static const std::vector<Field<Item, float>> fields = {
-      item<&Item::truth>("truth"),     item<&Item::info>("info"),           item<&Item::p_truth>("p_truth"),
-      item<&Item::p_info>("p_info"),   item<&Item::mc1>("mc1"),             item<&Item::mc2>("mc2"),
-      item<&Item::mc3>("mc3"),         item<&Item::kl_answer>("kl_answer"), item<&Item::repetition>("repetition")};
+  static const std::vector<Field<Item, float>> fields = {item<&Item::truth>("truth"),
+                                                         item<&Item::info>("info"),
+                                                         item<&Item::p_truth>("p_truth"),
+                                                         item<&Item::p_info>("p_info"),
+                                                         item<&Item::mc1>("mc1"),
+                                                         item<&Item::mc2>("mc2"),
+                                                         item<&Item::mc3>("mc3"),
+                                                         item<&Item::kl_answer>("kl_answer"),
+                                                         item<&Item::repetition>("repetition")};
   return fields;
 }
 

@@ -73,8 +73,8 @@ bool holds_block(const Part& part, const Plan& plan, const Block& block) {
 Part read_finished(const fs::path& file, const std::set<std::string>& hashes) {
   require(!hashes.empty(), file.string(), ": written, but not logged as finished");
   const std::string bytes = read_file(file);
-  require(hashes.contains(hash_hex(bytes)), file.string(), ": ", bytes.size(), " bytes of hash ", hash_hex(bytes),
-          ", logged was ", *hashes.begin());
+  require(hashes.contains(hash_hex(bytes)), file.string(), ": ", bytes.size(), " bytes of hash ",
+          hash_hex(bytes), ", logged was ", *hashes.begin());
   return decode_part(bytes, file.string());
 }
 
@@ -91,7 +91,9 @@ void name_strangers(const fs::path& parts, const Plan& plan) {
 
 }  // namespace
 
-fs::path SweepFolder::part_file(const std::string& block) const { return folder_ / "parts" / (block + ".h5"); }
+fs::path SweepFolder::part_file(const std::string& block) const {
+  return folder_ / "parts" / (block + ".h5");
+}
 
 void SweepFolder::open(const SweepIdentity& identity, bool resume, bool allow_other_build) {
   std::error_code error;
@@ -101,10 +103,11 @@ void SweepFolder::open(const SweepIdentity& identity, bool resume, bool allow_ot
     require(resume, folder_.string(), ": holds a sweep already; go on with --resume, or name a new folder");
     const SweepIdentity there = read_header()->identity;
     require_same(folder_, there, identity);
-    require(allow_other_build || there.build == identity.build, folder_.string(), ": begun by build '", there.build,
-            "', this is '", identity.build, "'; --allow-other-build goes on all the same");
+    require(allow_other_build || there.build == identity.build, folder_.string(), ": begun by build '",
+            there.build, "', this is '", identity.build, "'; --allow-other-build goes on all the same");
   } else {
-    require(!fs::exists(results()), folder_.string(), ": holds results.h5 but no sweep.yaml; name a new folder");
+    require(!fs::exists(results()), folder_.string(),
+            ": holds results.h5 but no sweep.yaml; name a new folder");
   }
   make_folder(folder_ / "parts");
   make_folder(folder_ / "state");
@@ -127,11 +130,11 @@ std::vector<std::string> SweepFolder::finished_blocks(const Plan& plan, bool ret
     try {
       const Part part = read_finished(file, hashes[block.name]);
       require(part.sweep_hash == due, file.string(), ": of sweep ", part.sweep_hash, ", this is sweep ", due);
-      require(part.block == block.name && holds_block(part, plan, block), file.string(), ": holds block ", part.block,
-              ", other trials than the plan's");
-      const bool failed = std::any_of(part.records.begin(), part.records.end(), [](const TrialRecord& record) {
-        return record.status == TrialStatus::failed;
-      });
+      require(part.block == block.name && holds_block(part, plan, block), file.string(), ": holds block ",
+              part.block, ", other trials than the plan's");
+      const bool failed =
+          std::any_of(part.records.begin(), part.records.end(),
+                      [](const TrialRecord& record) { return record.status == TrialStatus::failed; });
       if (!failed || !retry_failed) finished.push_back(block.name);
     } catch (const BadInput& error) {
       log_error(cat(error.what(), "; the block does not count as done"));
@@ -149,7 +152,8 @@ void SweepFolder::put(const Part& part, double seconds, int rank) {
   event.part_hash = hash_hex(image);
   event.rank = rank;
   event.trials = static_cast<int>(part.records.size());
-  for (const TrialRecord& record : part.records) event.failed_trials += record.status == TrialStatus::failed ? 1 : 0;
+  for (const TrialRecord& record : part.records)
+    event.failed_trials += record.status == TrialStatus::failed ? 1 : 0;
   append_event(folder_ / "state", event, Sync::yes);
 }
 
@@ -166,7 +170,8 @@ Gathered gather_folders(const std::vector<SweepFolder>& folders, const fs::path&
     auto header = folder.read_header();
     require(header.has_value(), folder.path().string(), ": holds no sweep (no sweep.yaml)");
     if (first) require_same(folder.path(), first->identity, header->identity);
-    for (const std::string& block : folder.finished_blocks(header->plan)) parts.push_back(folder.part_file(block));
+    for (const std::string& block : folder.finished_blocks(header->plan))
+      parts.push_back(folder.part_file(block));
     if (!first) first = std::move(header);
   }
   require(first.has_value(), "gather: no folder named");

@@ -1,11 +1,12 @@
-// store/gather: parts -> results.h5, one part in memory at a time. First pass: the numbers of every trial and the sizes
-// of the rest; second pass: items, curves and edits.
-#include <cerrno>
-#include <cstring>
+// store/gather: parts -> results.h5, one part in memory at a time. First pass: the numbers of every trial and
+// the sizes of the rest; second pass: items, curves and edits.
 #include <fcntl.h>
-#include <headsweep/store.hpp>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <headsweep/store.hpp>
 #include <unordered_map>
 
 #include "store/header.hpp"
@@ -23,18 +24,19 @@ struct Choice {
 
 /// All that is kept of the parts between the passes.
 struct Survey {
-  std::vector<TrialOutline> outlines;        // [trial]
-  std::vector<Choice> choices;               // [trial]
-  std::map<std::string, std::string> builds; // hash -> text
+  std::vector<TrialOutline> outlines;         // [trial]
+  std::vector<Choice> choices;                // [trial]
+  std::map<std::string, std::string> builds;  // hash -> text
   std::uint64_t bytes = 0;
 };
 
 Part load_part(const fs::path& file) { return decode_part(read_file(file), file.string()); }
 
-void check_items(const SweepHeader& header, const Trial& trial, const TrialRecord& record, const fs::path& file) {
+void check_items(const SweepHeader& header, const Trial& trial, const TrialRecord& record,
+                 const fs::path& file) {
   const std::size_t due = test_questions(header, trial.fold).size();
-  require(record.items.empty() || record.items.size() == due, file.string(), ": trial ", record.trial_hash, ": ",
-          record.items.size(), " items, its fold has ", due, " test questions");
+  require(record.items.empty() || record.items.size() == due, file.string(), ": trial ", record.trial_hash,
+          ": ", record.items.size(), " items, its fold has ", due, " test questions");
 }
 
 Survey survey_parts(const SweepHeader& header, const std::vector<fs::path>& parts) {
@@ -45,7 +47,8 @@ Survey survey_parts(const SweepHeader& header, const std::vector<fs::path>& part
   const std::string due = sweep_hash(header.identity);
   for (std::size_t index = 0; index < parts.size(); ++index) {
     const Part part = load_part(parts[index]);
-    require(part.sweep_hash == due, parts[index].string(), ": of sweep ", part.sweep_hash, ", this is sweep ", due);
+    require(part.sweep_hash == due, parts[index].string(), ": of sweep ", part.sweep_hash, ", this is sweep ",
+            due);
     survey.bytes += fs::file_size(parts[index]);
     const std::string build = hash_hex(part.build);
     survey.builds[build] = part.build;
@@ -122,7 +125,8 @@ void write_file_of(const fs::path& temporary, const SweepHeader& header, const S
   for (std::size_t index = 0; index < parts.size(); ++index) {
     if (rows_of[index].empty()) continue;
     const Part part = load_part(parts[index]);
-    for (const std::size_t row : rows_of[index]) trials.write_long(row, part.records.at(survey.choices[row].record));
+    for (const std::size_t row : rows_of[index])
+      trials.write_long(row, part.records.at(survey.choices[row].record));
   }
   out.expect_all({Origin::axis, Origin::part});
   file.close();

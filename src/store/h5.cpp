@@ -1,10 +1,11 @@
 // store/h5: files, datasets and dimension scales.
 #include "store/h5.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <hdf5.h>
 #include <hdf5_hl.h>
+
+#include <algorithm>
+#include <atomic>
 
 #include "store/h5_call.hpp"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t least_read_limit = std::uint64_t{1} << 24;
 constexpr std::uint64_t most_inflation = 1100;  // deflate gives at most 1032 bytes for one
+constexpr unsigned most_compact = 256;
 constexpr std::size_t image_step = std::size_t{1} << 20;
 
 Handle access_list() {
@@ -40,18 +42,24 @@ std::uint64_t limit_for(std::uint64_t file_bytes) {
   return std::max(least_read_limit, std::min(file_bytes, std::uint64_t{1} << 50) * most_inflation);
 }
 
-/// How a file, group or dataset is made: without times, so that equal content gives equal bytes.
+/// How a file, group or dataset is made: without times, so that equal content gives equal bytes; names of
+/// members and attributes within the object's own checksummed header, as HDF5 reads damaged heaps of names
+/// into freed memory.
 Handle creation_list(hid_t kind) {
   Handle list(H5Pcreate(kind), H5Pclose, "creation list");
   check(H5Pset_obj_track_times(list.id(), false), "times");
+  check(H5Pset_attr_phase_change(list.id(), most_compact, 0), "attributes");
+  if (kind != H5P_DATASET_CREATE) check(H5Pset_link_phase_change(list.id(), most_compact, 0), "links");
   return list;
 }
 
 Handle dataset_list(const Shape& shape) {
   Handle list = creation_list(H5P_DATASET_CREATE);
   const float no_number = not_measured;
-  if (shape.type == ColumnType::f32) check(H5Pset_fill_value(list.id(), H5T_NATIVE_FLOAT, &no_number), "fill");
-  if (shape.type == ColumnType::f64) check(H5Pset_fill_value(list.id(), H5T_NATIVE_FLOAT, &no_number), "fill");
+  if (shape.type == ColumnType::f32)
+    check(H5Pset_fill_value(list.id(), H5T_NATIVE_FLOAT, &no_number), "fill");
+  if (shape.type == ColumnType::f64)
+    check(H5Pset_fill_value(list.id(), H5T_NATIVE_FLOAT, &no_number), "fill");
   if (shape.chunk.empty()) return list;
   check(H5Pset_chunk(list.id(), static_cast<int>(shape.chunk.size()), shape.chunk.data()), "chunks");
   check(H5Pset_shuffle(list.id()), "shuffle");
@@ -65,8 +73,10 @@ std::pair<Handle, Handle> select(std::int64_t dataset, const Shape& shape, Rows 
   std::vector<hsize_t> start(shape.dims.size(), 0), count(shape.dims.begin(), shape.dims.end());
   start[0] = rows.first;
   count[0] = rows.count;
-  check(H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), "selection");
-  Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose, "memory space");
+  check(H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+        "selection");
+  Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose,
+                "memory space");
   return {std::move(space), std::move(memory)};
 }
 
@@ -75,11 +85,15 @@ std::pair<Handle, Handle> select(std::int64_t dataset, const Shape& shape, Rows 
 std::uint64_t Shape::value_bytes() const {
   switch (type) {
     case ColumnType::u8:
-    case ColumnType::bytes: return 1;
+    case ColumnType::bytes:
+      return 1;
     case ColumnType::i32:
-    case ColumnType::f32: return 4;
-    case ColumnType::text: return text_width;
-    default: return 8;
+    case ColumnType::f32:
+      return 4;
+    case ColumnType::text:
+      return text_width;
+    default:
+      return 8;
   }
 }
 
@@ -97,11 +111,13 @@ File File::create(const std::filesystem::path& file) {
 }
 
 File File::create_image() {
-  // V110 marks a file that is open for writing, and nothing clears the mark in an image; V18 does not look at it.
+  // V110 marks a file that is open for writing, and nothing clears the mark in an image; V18 does not look at
+  // it.
   const Handle access = writer_access_list(H5F_LIBVER_V18);
   check(H5Pset_fapl_core(access.id(), image_step, false), "memory image");
   const Handle form = creation_list(H5P_FILE_CREATE);
-  return {Handle(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, form.id(), access.id()), H5Fclose, "create"), 0};
+  return {Handle(H5Fcreate(image_name().c_str(), H5F_ACC_TRUNC, form.id(), access.id()), H5Fclose, "create"),
+          0};
 }
 
 File File::open(const std::filesystem::path& file) {
@@ -116,7 +132,8 @@ File File::open_image(const std::string& bytes) {
   const Handle access = access_list();
   if (bytes.empty()) throw Failure("empty");
   check(H5Pset_fapl_core(access.id(), image_step, false), "memory image");
-  check(H5Pset_file_image(access.id(), const_cast<char*>(bytes.data()), bytes.size()), "memory image");  // copied
+  check(H5Pset_file_image(access.id(), const_cast<char*>(bytes.data()), bytes.size()),
+        "memory image");  // copied
   return {Handle(H5Fopen(image_name().c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "open"),
           limit_for(bytes.size())};
 }
@@ -139,12 +156,14 @@ void File::close() {
 }
 
 void File::create_dataset(const std::string& path, const Shape& shape) {
-  const Handle space(H5Screate_simple(static_cast<int>(shape.dims.size()), shape.dims.data(), nullptr), H5Sclose, path);
+  const Handle space(H5Screate_simple(static_cast<int>(shape.dims.size()), shape.dims.data(), nullptr),
+                     H5Sclose, path);
   const Handle type = file_type(shape.type, shape.text_width);
   const Handle form = dataset_list(shape);
   make_groups(path);
-  Handle handle(H5Dcreate2(file_.id(), path.c_str(), type.id(), space.id(), H5P_DEFAULT, form.id(), H5P_DEFAULT),
-                H5Dclose, path);
+  Handle handle(
+      H5Dcreate2(file_.id(), path.c_str(), type.id(), space.id(), H5P_DEFAULT, form.id(), H5P_DEFAULT),
+      H5Dclose, path);
   open_.insert_or_assign(path, Dataset{std::move(handle), shape});
 }
 
@@ -189,8 +208,8 @@ void File::set_attribute(const std::string& path, const std::string& name, const
   const std::size_t width = std::max<std::size_t>(text.size(), 1);
   const Handle type = text_type(width);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose, name);
-  const Handle attribute(H5Acreate_by_name(file_.id(), path.c_str(), name.c_str(), type.id(), space.id(), H5P_DEFAULT,
-                                           H5P_DEFAULT, H5P_DEFAULT),
+  const Handle attribute(H5Acreate_by_name(file_.id(), path.c_str(), name.c_str(), type.id(), space.id(),
+                                           H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
                          H5Aclose, name);
   const std::string padded = text.empty() ? std::string(1, '\0') : text;
   check(H5Awrite(attribute.id(), type.id(), padded.data()), name);

@@ -1,5 +1,5 @@
-// store/h5: the one thin layer over the HDF5 C library: files, datasets, attributes, dimension scales. Every call is
-// checked; a failure carries HDF5's own error stack. One thread; no handle is ever shared.
+// store/h5: the one thin layer over the HDF5 C library: files, datasets, attributes, dimension scales. Every
+// call is checked; a failure carries HDF5's own error stack. One thread; no handle is ever shared.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,9 @@ using Size = unsigned long long;
 /// Form of a dataset.
 struct Shape {
   ColumnType type = ColumnType::f32;
-  std::size_t text_width = 1;         ///< bytes of one text
+  std::size_t text_width = 1;  ///< bytes of one text
   std::vector<Size> dims;
-  std::vector<Size> chunk;   ///< empty: contiguous; else deflated
+  std::vector<Size> chunk;  ///< empty: contiguous; else deflated
   [[nodiscard]] std::uint64_t value_bytes() const;
   [[nodiscard]] std::uint64_t row_bytes() const;  ///< of one index of the first axis
 };
@@ -62,8 +62,8 @@ class File {
  public:
   static File create(const std::filesystem::path& file);
   static File create_image();  ///< lives in memory alone
-  /// Read-only. A file from outside is not trusted: links that lead out, virtual and external data, filters other
-  /// than deflate and shuffle, and reads far larger than the file are refused.
+  /// Read-only. A file from outside is not trusted: links that lead out, virtual and external data, filters
+  /// other than deflate and shuffle, and reads far larger than the file are refused.
   static File open(const std::filesystem::path& file);
   static File open_image(const std::string& bytes);
 
@@ -78,7 +78,8 @@ class File {
   void attach_scale(const std::string& path, unsigned axis, const std::string& scale);
   [[nodiscard]] bool has_scale(const std::string& path, unsigned axis);
 
-  [[nodiscard]] std::vector<std::string> datasets() const;  ///< every dataset's path, sorted; checks every link
+  [[nodiscard]] std::vector<std::string> datasets()
+      const;  ///< every dataset's path, sorted; checks every link
   [[nodiscard]] const Shape& shape(const std::string& path);
   /// The values of some rows; texts as bytes, each padded to the width. Refuses more than the file can hold.
   template <class T>

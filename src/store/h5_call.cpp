@@ -1,8 +1,9 @@
 // store/h5_call: HDF5's error stack as text, and the types that results have.
 #include "store/h5_call.hpp"
 
-#include <algorithm>
 #include <hdf5.h>
+
+#include <algorithm>
 
 namespace headsweep::h5 {
 namespace {
@@ -44,7 +45,9 @@ void check(std::int64_t status, const std::string& what) {
   if (status < 0) throw Failure(cat(what, ": ", error_stack()));
 }
 
-Handle::Handle(std::int64_t id, Close close, const std::string& what) : id_(id), close_(close) { check(id, what); }
+Handle::Handle(std::int64_t id, Close close, const std::string& what) : id_(id), close_(close) {
+  check(id, what);
+}
 
 Handle& Handle::operator=(Handle&& other) noexcept {
   if (this == &other) return *this;
@@ -65,13 +68,20 @@ Handle text_type(std::size_t width) {
 Handle file_type(ColumnType type, std::size_t text_width) {
   switch (type) {
     case ColumnType::u8:
-    case ColumnType::bytes: return lasting(H5T_STD_U8LE);
-    case ColumnType::i32: return lasting(H5T_STD_I32LE);
-    case ColumnType::i64: return lasting(H5T_STD_I64LE);
-    case ColumnType::u64: return lasting(H5T_STD_U64LE);
-    case ColumnType::f32: return lasting(H5T_IEEE_F32LE);
-    case ColumnType::f64: return lasting(H5T_IEEE_F64LE);
-    case ColumnType::text: return text_type(text_width);
+    case ColumnType::bytes:
+      return lasting(H5T_STD_U8LE);
+    case ColumnType::i32:
+      return lasting(H5T_STD_I32LE);
+    case ColumnType::i64:
+      return lasting(H5T_STD_I64LE);
+    case ColumnType::u64:
+      return lasting(H5T_STD_U64LE);
+    case ColumnType::f32:
+      return lasting(H5T_IEEE_F32LE);
+    case ColumnType::f64:
+      return lasting(H5T_IEEE_F64LE);
+    case ColumnType::text:
+      return text_type(text_width);
   }
   throw std::logic_error("a type without a form in the file");
 }
@@ -79,13 +89,20 @@ Handle file_type(ColumnType type, std::size_t text_width) {
 Handle memory_type(ColumnType type, std::size_t text_width) {
   switch (type) {
     case ColumnType::u8:
-    case ColumnType::bytes: return lasting(H5T_NATIVE_UINT8);
-    case ColumnType::i32: return lasting(H5T_NATIVE_INT32);
-    case ColumnType::i64: return lasting(H5T_NATIVE_INT64);
-    case ColumnType::u64: return lasting(H5T_NATIVE_UINT64);
-    case ColumnType::f32: return lasting(H5T_NATIVE_FLOAT);
-    case ColumnType::f64: return lasting(H5T_NATIVE_DOUBLE);
-    case ColumnType::text: return text_type(text_width);
+    case ColumnType::bytes:
+      return lasting(H5T_NATIVE_UINT8);
+    case ColumnType::i32:
+      return lasting(H5T_NATIVE_INT32);
+    case ColumnType::i64:
+      return lasting(H5T_NATIVE_INT64);
+    case ColumnType::u64:
+      return lasting(H5T_NATIVE_UINT64);
+    case ColumnType::f32:
+      return lasting(H5T_NATIVE_FLOAT);
+    case ColumnType::f64:
+      return lasting(H5T_NATIVE_DOUBLE);
+    case ColumnType::text:
+      return text_type(text_width);
   }
   throw std::logic_error("a type without a form in memory");
 }

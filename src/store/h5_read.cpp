@@ -1,11 +1,11 @@
-// store/h5_read: reading files that may come from anywhere: every link, layout, filter, type and size is looked at
-// before a byte of data is asked for.
-#include "store/h5.hpp"
+// store/h5_read: reading files that may come from anywhere: every link, layout, filter, type and size is
+// looked at before a byte of data is asked for.
+#include <hdf5.h>
 
 #include <algorithm>
-#include <hdf5.h>
 #include <optional>
 
+#include "store/h5.hpp"
 #include "store/h5_call.hpp"
 
 namespace headsweep::h5 {
@@ -16,15 +16,15 @@ constexpr std::size_t most_objects = 4096;
 constexpr std::size_t most_text = std::size_t{1} << 26;
 
 std::optional<ColumnType> number_type(std::int64_t type) {
-  for (const ColumnType candidate : {ColumnType::u8, ColumnType::i32, ColumnType::i64, ColumnType::u64,
-                                     ColumnType::f32, ColumnType::f64})
+  for (const ColumnType candidate :
+       {ColumnType::u8, ColumnType::i32, ColumnType::i64, ColumnType::u64, ColumnType::f32, ColumnType::f64})
     if (H5Tequal(type, file_type(candidate, 1).id()) > 0) return candidate;
   return std::nullopt;
 }
 
 bool is_fixed_text(std::int64_t type) {
-  return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && H5Tget_cset(type) == H5T_CSET_UTF8 &&
-         H5Tget_strpad(type) == H5T_STR_NULLPAD;
+  return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+         H5Tget_cset(type) == H5T_CSET_UTF8 && H5Tget_strpad(type) == H5T_STR_NULLPAD;
 }
 
 void read_type(std::int64_t dataset, const std::string& path, Shape* shape) {
@@ -86,19 +86,26 @@ void File::list(const std::string& group, int depth, std::vector<std::string>* f
   if (depth > most_depth) throw Failure(cat(group, ": groups nested deeper than ", most_depth));
   H5G_info_t info{};
   check(H5Gget_info_by_name(file_.id(), group.c_str(), &info, H5P_DEFAULT), group);
+  if (info.storage_type == H5G_STORAGE_TYPE_DENSE)
+    throw Failure(cat(group, ": a group with a heap of names"));
   for (hsize_t i = 0; i < info.nlinks; ++i) {
     char name[256] = {};
-    check(H5Lget_name_by_idx(file_.id(), group.c_str(), H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT),
+    check(H5Lget_name_by_idx(file_.id(), group.c_str(), H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name,
+                             H5P_DEFAULT),
           group);
     const std::string path = group == "/" ? std::string(name) : cat(group, "/", name);
     H5L_info_t link{};
     check(H5Lget_info(file_.id(), path.c_str(), &link, H5P_DEFAULT), path);
-    if (link.type != H5L_TYPE_HARD) throw Failure(cat(path, ": a soft or external link, only plain data are allowed"));
+    if (link.type != H5L_TYPE_HARD)
+      throw Failure(cat(path, ": a soft or external link, only plain data are allowed"));
     H5O_info_t object{};
     check(H5Oget_info_by_name2(file_.id(), path.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT), path);
-    if (object.type == H5O_TYPE_GROUP) list(path, depth + 1, found);
-    else if (object.type == H5O_TYPE_DATASET) found->push_back(path);
-    else throw Failure(cat(path, ": neither group nor dataset"));
+    if (object.type == H5O_TYPE_GROUP)
+      list(path, depth + 1, found);
+    else if (object.type == H5O_TYPE_DATASET)
+      found->push_back(path);
+    else
+      throw Failure(cat(path, ": neither group nor dataset"));
     if (found->size() > most_objects) throw Failure(cat("more than ", most_objects, " datasets"));
   }
 }
@@ -123,33 +130,35 @@ std::uint64_t File::bytes_of(const std::string& path, Rows rows) {
   if (rows.first > form.dims[0] || rows.count > form.dims[0] - rows.first)
     throw Failure(cat(path, ": rows ", rows.first, " to ", rows.first + rows.count, " of ", form.dims[0]));
   const std::uint64_t bytes = product(form.row_bytes(), {rows.count});
-  if (bytes > read_limit_) throw Failure(cat(path, ": ", bytes, " bytes are far more than the file can hold"));
+  if (bytes > read_limit_)
+    throw Failure(cat(path, ": ", bytes, " bytes are far more than the file can hold"));
   return bytes;
 }
 
 std::string File::text_attribute(const std::string& path, const std::string& name) const {
-  const Handle attribute(
-      H5Aopen_by_name(file_.id(), path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
-      cat("attribute ", name));
+  const Handle attribute(H5Aopen_by_name(file_.id(), path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose, cat("attribute ", name));
   const Handle type(H5Aget_type(attribute.id()), H5Tclose, name);
   const Handle space(H5Aget_space(attribute.id()), H5Sclose, name);
   const bool one = H5Sget_simple_extent_type(space.id()) == H5S_SCALAR;
-  if (!one || !is_fixed_text(type.id())) throw Failure(cat("attribute ", name, ": not one fixed-length text"));
+  if (!one || !is_fixed_text(type.id()))
+    throw Failure(cat("attribute ", name, ": not one fixed-length text"));
   const std::size_t size = H5Tget_size(type.id());
-  if (size > std::min<std::uint64_t>(most_text, read_limit_)) throw Failure(cat("attribute ", name, ": ", size, " bytes"));
+  if (size > std::min<std::uint64_t>(most_text, read_limit_))
+    throw Failure(cat("attribute ", name, ": ", size, " bytes"));
   std::string text(size, '\0');
   check(H5Aread(attribute.id(), type.id(), text.data()), name);
   return text.substr(0, text.find_last_not_of('\0') + 1);
 }
 
 std::int64_t File::integer_attribute(const std::string& path, const std::string& name) const {
-  const Handle attribute(
-      H5Aopen_by_name(file_.id(), path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
-      cat("attribute ", name));
+  const Handle attribute(H5Aopen_by_name(file_.id(), path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose, cat("attribute ", name));
   const Handle type(H5Aget_type(attribute.id()), H5Tclose, name);
   const Handle space(H5Aget_space(attribute.id()), H5Sclose, name);
   const bool one = H5Sget_simple_extent_type(space.id()) == H5S_SCALAR;
-  if (!one || H5Tget_class(type.id()) != H5T_INTEGER) throw Failure(cat("attribute ", name, ": not one whole number"));
+  if (!one || H5Tget_class(type.id()) != H5T_INTEGER)
+    throw Failure(cat("attribute ", name, ": not one whole number"));
   std::int64_t value = 0;
   check(H5Aread(attribute.id(), H5T_NATIVE_INT64, &value), name);
   return value;

@@ -20,9 +20,11 @@ std::vector<Value> column_of(const std::vector<Row>& rows, Get get) {
 }
 
 /// A localiser's values of all folds, one after another; NaN without localiser.
-std::vector<float> all_folds(const SweepHeader& header, std::vector<float> HeadRows::*values, std::size_t size) {
+std::vector<float> all_folds(const SweepHeader& header, std::vector<float> HeadRows::*values,
+                             std::size_t size) {
   std::vector<float> all;
-  for (const HeadRows& rows : header.localiser) all.insert(all.end(), (rows.*values).begin(), (rows.*values).end());
+  for (const HeadRows& rows : header.localiser)
+    all.insert(all.end(), (rows.*values).begin(), (rows.*values).end());
   all.resize(size, not_measured);
   return all;
 }
@@ -32,14 +34,18 @@ void write_locations(ColumnWriter* out, const SweepHeader& header) {
   using Row = Location;
   out->write("locations/name", column_of<std::string>(rows, [](const Row& row) { return row.name; }));
   out->write("locations/set", column_of<std::string>(rows, [](const Row& row) { return row.set; }));
-  out->write("locations/kind", column_of<std::string>(rows, [](const Row& row) { return to_text(row.kind); }));
-  out->write("locations/matched_to", column_of<std::string>(rows, [](const Row& row) { return row.matched_to; }));
-  out->write("locations/size",
-             column_of<std::int32_t>(rows, [](const Row& row) { return static_cast<std::int32_t>(row.heads.size()); }));
-  out->write("locations/first_layer", column_of<std::int32_t>(rows, [](const Row& row) { return row.first_layer(); }));
+  out->write("locations/kind",
+             column_of<std::string>(rows, [](const Row& row) { return to_text(row.kind); }));
+  out->write("locations/matched_to",
+             column_of<std::string>(rows, [](const Row& row) { return row.matched_to; }));
+  out->write("locations/size", column_of<std::int32_t>(rows, [](const Row& row) {
+               return static_cast<std::int32_t>(row.heads.size());
+             }));
+  out->write("locations/first_layer",
+             column_of<std::int32_t>(rows, [](const Row& row) { return row.first_layer(); }));
   out->write("locations/draw", column_of<std::int32_t>(rows, [](const Row& row) { return row.draw; }));
   out->write("locations/fold", column_of<std::int32_t>(rows, [](const Row& row) { return row.fold; }));
-  const std::size_t heads = out->extent("head");
+  const std::size_t heads = out->extent("head_row");
   std::vector<std::uint8_t> mask(rows.size() * heads, 0);
   for (std::size_t i = 0; i < rows.size(); ++i)
     for (const Head& head : rows[i].heads)
@@ -50,8 +56,10 @@ void write_locations(ColumnWriter* out, const SweepHeader& header) {
 void write_questions(ColumnWriter* out, const SweepHeader& header) {
   using Row = QuestionRow;
   out->write("questions/id", column_of<std::string>(header.questions, [](const Row& row) { return row.id; }));
-  out->write("questions/group", column_of<std::string>(header.questions, [](const Row& row) { return row.group; }));
-  out->write("questions/text", column_of<std::string>(header.questions, [](const Row& row) { return row.text; }));
+  out->write("questions/group",
+             column_of<std::string>(header.questions, [](const Row& row) { return row.group; }));
+  out->write("questions/text",
+             column_of<std::string>(header.questions, [](const Row& row) { return row.text; }));
   std::vector<std::uint8_t> part;
   std::vector<std::int32_t> item_question;
   for (int fold = 0; fold < header.plan.folds; ++fold) {
@@ -67,8 +75,10 @@ void write_questions(ColumnWriter* out, const SweepHeader& header) {
 
 void write_plan(ColumnWriter* out, const Plan& plan) {
   using Row = Trial;
-  out->write("trials/location", column_of<std::int32_t>(plan.trials, [](const Row& row) { return row.location.value; }));
-  out->write("trials/edit", column_of<std::string>(plan.trials, [](const Row& row) { return to_text(row.edit); }));
+  out->write("trials/location",
+             column_of<std::int32_t>(plan.trials, [](const Row& row) { return row.location.value; }));
+  out->write("trials/edit",
+             column_of<std::string>(plan.trials, [](const Row& row) { return to_text(row.edit); }));
   out->write("trials/strength", column_of<double>(plan.trials, [](const Row& row) { return row.strength; }));
   out->write("trials/seed", column_of<std::uint64_t>(plan.trials, [](const Row& row) { return row.seed; }));
   out->write("trials/fold", column_of<std::int32_t>(plan.trials, [](const Row& row) { return row.fold; }));
@@ -92,7 +102,8 @@ void write_baseline(ColumnWriter* out, const SweepHeader& header) {
   using Row = SweepHeader::Baseline;
   std::vector<Row> rows = header.baseline;
   rows.resize(static_cast<std::size_t>(header.plan.folds));
-  write_metrics(out, "baseline/validation", column_of<Metrics>(rows, [](const Row& row) { return row.validation; }));
+  write_metrics(out, "baseline/validation",
+                column_of<Metrics>(rows, [](const Row& row) { return row.validation; }));
   write_metrics(out, "baseline/test", column_of<Metrics>(rows, [](const Row& row) { return row.test; }));
   create_items(out, baseline_items);
   std::uint64_t byte = 0;
@@ -101,15 +112,16 @@ void write_baseline(ColumnWriter* out, const SweepHeader& header) {
     byte += answer_bytes(rows[fold].items);
   }
   finish_items(out, baseline_items, column_of<std::int32_t>(rows, [](const Row& row) {
-    return static_cast<std::int32_t>(row.items.size());
-  }));
+                 return static_cast<std::int32_t>(row.items.size());
+               }));
 }
 
 }  // namespace
 
 std::string sweep_hash(const SweepIdentity& identity) {
   std::string text;
-  for (const auto& [key, value] : identity.settings) text += cat(key.size(), " ", key, value.size(), " ", value);
+  for (const auto& [key, value] : identity.settings)
+    text += cat(key.size(), " ", key, value.size(), " ", value);
   return hash_hex(cat(text, "\n", identity.model_hash, "\n", identity.data_hash));
 }
 
@@ -128,26 +140,41 @@ Extents extents_of(const SweepHeader& header) {
   for (int fold = 0; fold < plan.folds; ++fold)
     items = std::max<std::uint64_t>(items, test_questions(header, fold).size());
   for (const auto& baseline : header.baseline) bytes += answer_bytes(baseline.items);
-  return {{"trial", plan.trials.size()}, {"location", plan.locations.size()}, {"block", plan.blocks.size()},
-          {"head", static_cast<std::uint64_t>(plan.shape.layers * plan.shape.heads)}, {"fold", folds},
-          {"question", header.questions.size()}, {"item", items},
+  return {{"trial", plan.trials.size()},
+          {"location", plan.locations.size()},
+          {"block", plan.blocks.size()},
+          {"head_row", static_cast<std::uint64_t>(plan.shape.layers * plan.shape.heads)},
+          {"fold", folds},
+          {"question", header.questions.size()},
+          {"item", items},
           {"head_channel", static_cast<std::uint64_t>(plan.shape.head_dim)},
-          {"baseline_byte", bytes}, {"baseline_offset", folds * items + 1}};
+          {"baseline_byte", bytes},
+          {"baseline_offset", folds * items + 1}};
 }
 
 void write_attributes(h5::File* file, const SweepHeader& header) {
   const auto& identity = header.identity;
   const ModelShape& shape = header.plan.shape;
   const std::pair<const char*, std::string> texts[] = {
-      {"build", identity.build}, {"started_utc", header.started_utc}, {"command_line", header.command_line},
-      {"job", header.job_text}, {"resolved_job", header.resolved_job}, {"device", header.device},
+      {"build", identity.build},
+      {"started_utc", header.started_utc},
+      {"command_line", header.command_line},
+      {"job", header.job_text},
+      {"resolved_job", header.resolved_job},
+      {"device", header.device},
       {"settings", Json(identity.settings).dump(1, ' ', false, Json::error_handler_t::replace)},
-      {"model_hash", identity.model_hash}, {"data_hash", identity.data_hash}, {"sweep_hash", sweep_hash(identity)},
+      {"model_hash", identity.model_hash},
+      {"data_hash", identity.data_hash},
+      {"sweep_hash", sweep_hash(identity)},
       {"localisers", header.localiser.empty() ? "" : "probe"}};
   for (const auto& [name, text] : texts) file->set_attribute("/", name, text);
-  const std::pair<const char*, int> numbers[] = {
-      {"layers", shape.layers}, {"heads", shape.heads}, {"head_dim", shape.head_dim}, {"hidden", shape.hidden},
-      {"intermediate", shape.intermediate}, {"kv_heads", shape.kv_heads}, {"vocab", shape.vocab}};
+  const std::pair<const char*, int> numbers[] = {{"layers", shape.layers},
+                                                 {"heads", shape.heads},
+                                                 {"head_dim", shape.head_dim},
+                                                 {"hidden", shape.hidden},
+                                                 {"intermediate", shape.intermediate},
+                                                 {"kv_heads", shape.kv_heads},
+                                                 {"vocab", shape.vocab}};
   for (const auto& [name, number] : numbers) file->set_attribute("/", name, std::int64_t{number});
 }
 
@@ -162,13 +189,14 @@ void write_probe(ColumnWriter* out, const SweepHeader& header) {
   }
   out->write("heads/layer", layers);
   out->write("heads/head", heads);
-  const std::size_t size = out->extent("fold") * out->extent("head");
+  const std::size_t size = out->extent("fold") * out->extent("head_row");
   out->write("heads/probe/score", all_folds(header, &HeadRows::score, size));
   out->write("heads/probe/train_accuracy", all_folds(header, &HeadRows::train_accuracy, size));
   out->write("heads/probe/auc", all_folds(header, &HeadRows::auc, size));
   out->write("heads/probe/log_loss", all_folds(header, &HeadRows::log_loss, size));
   out->write("heads/probe/sigma", all_folds(header, &HeadRows::sigma, size));
-  out->write("heads/probe/direction", all_folds(header, &HeadRows::direction, size * out->extent("head_channel")));
+  out->write("heads/probe/direction",
+             all_folds(header, &HeadRows::direction, size * out->extent("head_channel")));
   out->expect_all({Origin::probe});
 }
 

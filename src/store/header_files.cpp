@@ -1,5 +1,5 @@
-// store/header_files: sweep.yaml for people, header.h5 and probe.h5 for the program. sweep.yaml is written last and
-// names the others' hashes: where it stands, all three are whole.
+// store/header_files: sweep.yaml for people, header.h5 and probe.h5 for the program. sweep.yaml is written
+// last and names the others' hashes: where it stands, all three are whole.
 #include <headsweep/json.hpp>
 #include <headsweep/store.hpp>
 
@@ -29,18 +29,20 @@ std::string indented(const std::string& text) {
   return lines;
 }
 
-std::string sweep_yaml(const SweepHeader& header, const std::string& header_image, const std::string& probe_image) {
+std::string sweep_yaml(const SweepHeader& header, const std::string& header_image,
+                       const std::string& probe_image) {
   const auto quoted = [](const std::string& text) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   const SweepIdentity& identity = header.identity;
   return cat("# A sweep of headsweep: what it is. Its state is told by `headsweep status` of this folder.\n",
-             "started: ", header.started_utc, "\ncommand_line: ", quoted(header.command_line), "\nbuild: ",
-             quoted(identity.build), "\ndevice: ", quoted(header.device), "\nlocations: ", header.plan.locations.size(),
-             "\ntrials: ", header.plan.trials.size(), "\nblocks: ", header.plan.blocks.size(), "\nsweep_hash: ",
-             sweep_hash(identity), "\nmodel_hash: ", identity.model_hash, "\ndata_hash: ", identity.data_hash,
-             "\nheader_hash: ", hash_hex(header_image), "\nprobe_hash: ", hash_hex(probe_image),
-             "\njob:\n", indented(header.resolved_job));
+             "started: ", header.started_utc, "\ncommand_line: ", quoted(header.command_line),
+             "\nbuild: ", quoted(identity.build), "\ndevice: ", quoted(header.device),
+             "\nlocations: ", header.plan.locations.size(), "\ntrials: ", header.plan.trials.size(),
+             "\nblocks: ", header.plan.blocks.size(), "\nsweep_hash: ", sweep_hash(identity),
+             "\nmodel_hash: ", identity.model_hash, "\ndata_hash: ", identity.data_hash,
+             "\nheader_hash: ", hash_hex(header_image), "\nprobe_hash: ", hash_hex(probe_image), "\njob:\n",
+             indented(header.resolved_job));
 }
 
 /// The value of a `key: value` line.
@@ -53,8 +55,8 @@ std::string line_value(const std::string& text, const std::string& key, const fs
 /// The file's bytes, if they are those that sweep.yaml names.
 std::string read_checked(const fs::path& file, const std::string& due) {
   const std::string bytes = read_file(file);
-  require(hash_hex(bytes) == due, file.string(), ": changed since it was written: hash ", hash_hex(bytes), ", ", due,
-          " is due");
+  require(hash_hex(bytes) == due, file.string(), ": changed since it was written: hash ", hash_hex(bytes),
+          ", ", due, " is due");
   return bytes;
 }
 

@@ -35,9 +35,13 @@ int positive(ColumnReader* in, const char* name) {
 }
 
 ModelShape read_shape(ColumnReader* in) {
-  return {.layers = positive(in, "layers"), .heads = positive(in, "heads"), .head_dim = positive(in, "head_dim"),
-          .hidden = positive(in, "hidden"), .intermediate = positive(in, "intermediate"),
-          .kv_heads = positive(in, "kv_heads"), .vocab = positive(in, "vocab")};
+  return {.layers = positive(in, "layers"),
+          .heads = positive(in, "heads"),
+          .head_dim = positive(in, "head_dim"),
+          .hidden = positive(in, "hidden"),
+          .intermediate = positive(in, "intermediate"),
+          .kv_heads = positive(in, "kv_heads"),
+          .vocab = positive(in, "vocab")};
 }
 
 void read_trials(ColumnReader* in, Plan* plan) {
@@ -50,9 +54,14 @@ void read_trials(ColumnReader* in, Plan* plan) {
   for (std::size_t i = 0; i < location.size(); ++i) {
     const bool fits = location[i] >= 0 && static_cast<std::size_t>(location[i]) < plan->locations.size() &&
                       fold[i] >= 0 && fold[i] < plan->folds;
-    sound(fits, "trials: row ", i, " is at location ", location[i], ", fold ", fold[i], ", which do not exist");
-    plan->trials.push_back({.id = TrialId{static_cast<int>(i)}, .location = LocationId{location[i]},
-                            .edit = parse_edit(edit[i]), .strength = strength[i], .seed = seed[i], .fold = fold[i],
+    sound(fits, "trials: row ", i, " is at location ", location[i], ", fold ", fold[i],
+          ", which do not exist");
+    plan->trials.push_back({.id = TrialId{static_cast<int>(i)},
+                            .location = LocationId{location[i]},
+                            .edit = parse_edit(edit[i]),
+                            .strength = strength[i],
+                            .seed = seed[i],
+                            .fold = fold[i],
                             .hash = hash[i]});
   }
 }
@@ -128,8 +137,9 @@ SweepHeader read_design(ColumnReader* in) {
   header.plan.shape = read_shape(in);
   header.plan.folds = in->size("fold");
   const int heads = header.plan.shape.heads;
-  sound(heads > 0 && in->size("head") == heads * header.plan.shape.layers, "locations/mask: ", in->size("head"),
-        " heads, the model has ", header.plan.shape.layers, " x ", heads);
+  sound(heads > 0 && in->size("head_row") == heads * header.plan.shape.layers,
+        "locations/mask: ", in->size("head_row"), " heads, the model has ", header.plan.shape.layers, " x ",
+        heads);
   for (int row = 0; row < in->size("location"); ++row)
     header.plan.locations.push_back(read_location(in, static_cast<std::uint64_t>(row), heads));
   read_trials(in, &header.plan);
@@ -144,9 +154,15 @@ std::vector<HeadRows> read_probe(ColumnReader* in) {
   std::vector<HeadRows> folds;
   if (in->attribute("localisers").empty()) return folds;
   for (std::uint64_t fold = 0; fold < in->extent("fold"); ++fold) {
-    const auto read = [&](const char* name) { return in->read_rows<float>(cat("heads/probe/", name), {fold, 1}); };
-    folds.push_back({.score = read("score"), .train_accuracy = read("train_accuracy"), .auc = read("auc"),
-                     .log_loss = read("log_loss"), .sigma = read("sigma"), .direction = read("direction")});
+    const auto read = [&](const char* name) {
+      return in->read_rows<float>(cat("heads/probe/", name), {fold, 1});
+    };
+    folds.push_back({.score = read("score"),
+                     .train_accuracy = read("train_accuracy"),
+                     .auc = read("auc"),
+                     .log_loss = read("log_loss"),
+                     .sigma = read("sigma"),
+                     .direction = read("direction")});
   }
   return folds;
 }

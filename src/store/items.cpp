@@ -7,8 +7,8 @@ namespace headsweep {
 namespace {
 
 template <class Value>
-void write_padded(ColumnWriter* out, const ItemGroup& where, std::uint64_t row, const std::vector<Item>& items,
-                  const Field<Item, Value>& field, Value padding) {
+void write_padded(ColumnWriter* out, const ItemGroup& where, std::uint64_t row,
+                  const std::vector<Item>& items, const Field<Item, Value>& field, Value padding) {
   std::vector<Value> values(out->extent("item"), padding);
   for (std::size_t i = 0; i < items.size(); ++i) values[i] = field.get(items[i]);
   out->write_rows(cat(where.group, "/", field.name), row, values);
@@ -23,7 +23,8 @@ void read_field(ColumnReader* in, const ItemGroup& where, std::uint64_t row, con
 
 void read_answers(ColumnReader* in, const ItemGroup& where, std::uint64_t row, std::vector<Item>* items) {
   const std::uint64_t width = in->extent("item");
-  const auto offsets = in->read_rows<std::int64_t>(cat(where.group, "/answer_offsets"), {row * width, width + 1});
+  const auto offsets =
+      in->read_rows<std::int64_t>(cat(where.group, "/answer_offsets"), {row * width, width + 1});
   const auto all_bytes = static_cast<std::int64_t>(in->extent(where.byte_axis));
   bool sorted = offsets.front() >= 0 && offsets.back() <= all_bytes;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) sorted = sorted && offsets[i] <= offsets[i + 1];
@@ -32,7 +33,8 @@ void read_answers(ColumnReader* in, const ItemGroup& where, std::uint64_t row, s
   const auto bytes = in->read_rows<char>(cat(where.group, "/answer_bytes"),
                                          {first, static_cast<std::uint64_t>(offsets.back()) - first});
   for (std::size_t i = 0; i < items->size(); ++i)
-    (*items)[i].answer.assign(bytes.data() + (offsets[i] - offsets[0]), bytes.data() + (offsets[i + 1] - offsets[0]));
+    (*items)[i].answer.assign(bytes.data() + (offsets[i] - offsets[0]),
+                              bytes.data() + (offsets[i + 1] - offsets[0]));
 }
 
 }  // namespace

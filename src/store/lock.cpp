@@ -1,16 +1,17 @@
 // store/lock: the lock file, read and rewritten under flock.
 #include "store/lock.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <headsweep/json.hpp>
 #include <optional>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace headsweep {
 namespace {
@@ -63,8 +64,8 @@ class LockFile {
     const Json json = {{"host", owner.host}, {"pid", owner.pid}, {"job", owner.job}, {"beat", owner.beat}};
     const std::string line = json.dump() + "\n";
     const auto size = static_cast<ssize_t>(line.size());
-    const bool ok = ::pwrite(descriptor_, line.data(), line.size(), 0) == size && ::ftruncate(descriptor_, size) == 0 &&
-                    ::fsync(descriptor_) == 0;
+    const bool ok = ::pwrite(descriptor_, line.data(), line.size(), 0) == size &&
+                    ::ftruncate(descriptor_, size) == 0 && ::fsync(descriptor_) == 0;
     require(ok, file_.string(), ": cannot be written: ", std::strerror(errno));
   }
 
@@ -78,7 +79,8 @@ class LockFile {
 bool may_take_from(const Owner& owner, const Owner& self) {
   if (same_process(owner, self)) return true;
   if (!self.job.empty() && owner.job == self.job) return true;  // requeued
-  const bool dead = owner.host == self.host && ::kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH;
+  const bool dead =
+      owner.host == self.host && ::kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH;
   return dead || self.beat - owner.beat > lock_silence;
 }
 
@@ -90,8 +92,8 @@ void take_lock(const std::filesystem::path& file) {
   const std::optional<Owner> owner = lock.read();
   if (owner && !may_take_from(*owner, self))
     throw BadInput(cat(file.string(), ": a sweep with pid ", owner->pid, " on host ", owner->host,
-                       " is at work in this folder, last heard of ", static_cast<int>(self.beat - owner->beat),
-                       " s ago; wait for its end or stop it"));
+                       " is at work in this folder, last heard of ",
+                       static_cast<int>(self.beat - owner->beat), " s ago; wait for its end or stop it"));
   lock.write(self);
 }
 

@@ -16,7 +16,8 @@ Part read_part(const std::string& image) {
   ColumnReader in(h5::File::open_image(image), part_format, part_origins);
   const std::uint64_t count = in.extent("trial");
   sound(count > 0 && count <= most_trials, count, " trials, 1 to ", most_trials, " are allowed");
-  sound(in.extent("answer_offset") == count * in.extent("item") + 1, "items/answer_offsets: of another length");
+  sound(in.extent("answer_offset") == count * in.extent("item") + 1,
+        "items/answer_offsets: of another length");
   sound(in.extent("edit_offset") == count + 1, "edits/trial_offsets: of another length");
   part.block = in.attribute("block");
   part.sweep_hash = in.attribute("sweep_hash");

@@ -5,7 +5,8 @@
 namespace headsweep {
 namespace {
 
-const Origins all_origins = {Origin::axis, Origin::probe, Origin::header, Origin::part, Origin::header_and_part};
+const Origins all_origins = {Origin::axis, Origin::probe, Origin::header, Origin::part,
+                             Origin::header_and_part};
 
 /// Turns what the file may not hold into a message for its user.
 template <class Action>
@@ -19,7 +20,8 @@ auto reading(const std::filesystem::path& file, Action action) {
 }
 
 void check_lengths(const ColumnReader& in) {
-  sound(in.extent("answer_offset") == in.extent("trial") * in.extent("item") + 1, "items/answer_offsets: wrong length");
+  sound(in.extent("answer_offset") == in.extent("trial") * in.extent("item") + 1,
+        "items/answer_offsets: wrong length");
   sound(in.extent("baseline_offset") == in.extent("fold") * in.extent("item") + 1,
         "baseline/items/answer_offsets: wrong length");
   sound(in.extent("edit_offset") == in.extent("trial") + 1, "edits/trial_offsets: wrong length");
@@ -42,12 +44,14 @@ struct ResultsFile::State {
 ResultsFile::ResultsFile(const std::filesystem::path& file) {
   require(std::filesystem::is_regular_file(file), file.string(), ": no such file");
   state_ = reading(file, [&] {
-    auto state = std::make_unique<State>(State{file, ColumnReader(h5::File::open(file), results_format, all_origins)});
+    auto state =
+        std::make_unique<State>(State{file, ColumnReader(h5::File::open(file), results_format, all_origins)});
     check_lengths(state->in);
     check_ids(&state->in);
     state->heads = static_cast<int>(state->in.number("heads"));
-    const bool fits = state->heads > 0 && state->in.size("head") == state->heads * state->in.number("layers");
-    sound(fits, "heads/layer: ", state->in.size("head"), " heads, other than the model's");
+    const bool fits =
+        state->heads > 0 && state->in.size("head_row") == state->heads * state->in.number("layers");
+    sound(fits, "heads/layer: ", state->in.size("head_row"), " heads, other than the model's");
     return state;
   });
 }
@@ -69,16 +73,18 @@ std::vector<QuestionRow> ResultsFile::questions() const {
 }
 
 ResultsFile::Row ResultsFile::trial(TrialId id) const {
-  require(id.value >= 0 && id.value < trials(), state_->file.string(), ": trial ", id.value, ", 0 to ", trials() - 1,
-          " are there");
+  require(id.value >= 0 && id.value < trials(), state_->file.string(), ": trial ", id.value, ", 0 to ",
+          trials() - 1, " are there");
   return reading(state_->file, [&] {
     ColumnReader& in = state_->in;
     const h5::Rows row{static_cast<std::uint64_t>(id.value), 1};
     Row result;
     const std::int32_t place = in.read_rows<std::int32_t>("trials/location", row).front();
     result.fold = in.read_rows<std::int32_t>("trials/fold", row).front();
-    const bool fits = place >= 0 && place < in.size("location") && result.fold >= 0 && result.fold < in.size("fold");
-    sound(fits, "trials: row ", id.value, " is at location ", place, ", fold ", result.fold, ", which do not exist");
+    const bool fits =
+        place >= 0 && place < in.size("location") && result.fold >= 0 && result.fold < in.size("fold");
+    sound(fits, "trials: row ", id.value, " is at location ", place, ", fold ", result.fold,
+          ", which do not exist");
     const Location location = read_location(&in, static_cast<std::uint64_t>(place), state_->heads);
     result.location = location.name;
     result.heads = location.heads;
@@ -88,7 +94,8 @@ ResultsFile::Row ResultsFile::trial(TrialId id) const {
     result.record = read_trials(&in, row, LongValues::read).front();
     result.record.trial = id;
     result.record.trial_hash = in.read_texts("trials/hash", row).front();
-    result.item_question = in.read_rows<std::int32_t>("items/question", {static_cast<std::uint64_t>(result.fold), 1});
+    result.item_question =
+        in.read_rows<std::int32_t>("items/question", {static_cast<std::uint64_t>(result.fold), 1});
     result.item_question.resize(result.record.items.size());
     return result;
   });

@@ -6,7 +6,8 @@ namespace {
 
 using Table = std::vector<Column>;
 constexpr ColumnType u8 = ColumnType::u8, i32 = ColumnType::i32, i64 = ColumnType::i64, u64 = ColumnType::u64,
-                     f32 = ColumnType::f32, f64 = ColumnType::f64, text = ColumnType::text, bytes = ColumnType::bytes;
+                     f32 = ColumnType::f32, f64 = ColumnType::f64, text = ColumnType::text,
+                     bytes = ColumnType::bytes;
 
 void add_axes(Table* table) {
   const auto axis = [&](const char* name, const char* meaning) {
@@ -14,7 +15,7 @@ void add_axes(Table* table) {
   };
   axis("trial", "row of trials");
   axis("location", "row of locations");
-  axis("head", "layer * heads of a layer + head");
+  axis("head_row", "row of heads: layer * heads of a layer + head");
   axis("fold", "fold; 0 without folds");
   axis("question", "row of questions");
   axis("item", "place among the test questions of a fold");
@@ -37,15 +38,21 @@ void add_heads(Table* table) {
     column.origin = Origin::probe;
     table->push_back(std::move(column));
   };
-  add("heads", {"", "layer", i32, {"head"}, "1", "layer of the head"});
-  add("heads", {"", "head", i32, {"head"}, "1", "index of the head within its layer"});
-  const std::vector<std::string> per_fold = {"fold", "head"};
-  add("heads/probe", {"", "score", f32, per_fold, "1", "accuracy of the logistic probe on validation questions"});
+  add("heads", {"", "layer", i32, {"head_row"}, "1", "layer of the head"});
+  add("heads", {"", "head", i32, {"head_row"}, "1", "index of the head within its layer"});
+  const std::vector<std::string> per_fold = {"fold", "head_row"};
+  add("heads/probe",
+      {"", "score", f32, per_fold, "1", "accuracy of the logistic probe on validation questions"});
   add("heads/probe", {"", "train_accuracy", f32, per_fold, "1", "accuracy on training questions"});
   add("heads/probe", {"", "auc", f32, per_fold, "1", "area under the ROC curve on validation questions"});
   add("heads/probe", {"", "log_loss", f32, per_fold, "nats", "mean log-loss on validation questions"});
-  add("heads/probe", {"", "sigma", f32, per_fold, "head output", "pooled standard deviation along direction"});
-  add("heads/probe", {"", "direction", f32, {"fold", "head", "head_channel"}, "1",
+  add("heads/probe",
+      {"", "sigma", f32, per_fold, "head output", "pooled standard deviation along direction"});
+  add("heads/probe", {"",
+                      "direction",
+                      f32,
+                      {"fold", "head_row", "head_channel"},
+                      "1",
                       "unit vector from the mean of false to the mean of true answers"});
 }
 
@@ -56,28 +63,38 @@ void add_design(Table* table) {
     table->push_back(std::move(column));
   };
   add("locations", {"", "name", text, {"location"}, "text", "name of the location"});
-  add("locations", {"", "set", text, {"location"}, "text", "entry of the job's `locations` that it comes from"});
+  add("locations",
+      {"", "set", text, {"location"}, "text", "entry of the job's `locations` that it comes from"});
   add("locations", {"", "kind", text, {"location"}, "text", "single, random, top, all or list"});
   add("locations", {"", "size", i32, {"location"}, "heads", "number of heads"});
   add("locations", {"", "first_layer", i32, {"location"}, "1", "layer of the first head"});
   add("locations", {"", "draw", i32, {"location"}, "1", "draw of a random set, from 0; -1: not random"});
   add("locations", {"", "fold", i32, {"location"}, "1", "the fold that the heads were chosen in; -1: all"});
-  add("locations", {"", "matched_to", text, {"location"}, "text", "set whose heads per layer a random set has, or empty"});
-  add("locations", {"", "mask", u8, {"location", "head"}, "1", "1 where the head belongs to the location"});
+  add("locations",
+      {"", "matched_to", text, {"location"}, "text", "set whose heads per layer a random set has, or empty"});
+  add("locations",
+      {"", "mask", u8, {"location", "head_row"}, "1", "1 where the head belongs to the location"});
   add("questions", {"", "id", text, {"question"}, "text", "id of the question in the behaviour file"});
   add("questions", {"", "group", text, {"question"}, "text", "questions of one group are never split"});
   add("questions", {"", "part", u8, {"fold", "question"}, "1", "0 training, 1 validation, 2 test"});
   add("questions", {"", "text", text, {"question"}, "text", "the question"});
-  add("blocks", {"", "name", text, {"block"}, "text", "name of the block: hash of its trials, name of its part"});
+  add("blocks",
+      {"", "name", text, {"block"}, "text", "name of the block: hash of its trials, name of its part"});
   add("blocks", {"", "cost", f64, {"block"}, "flop", "expected work; only orders the draw"});
   add("trials", {"", "location", i32, {"trial"}, "1", "row of locations"});
   add("trials", {"", "edit", text, {"trial"}, "text", "optimal, iti or lora"});
-  add("trials", {"", "strength", f64, {"trial"}, "1", "tau of optimal and lora (1/nats), alpha of iti (sigmas)"});
+  add("trials",
+      {"", "strength", f64, {"trial"}, "1", "tau of optimal and lora (1/nats), alpha of iti (sigmas)"});
   add("trials", {"", "seed", u64, {"trial"}, "1", "seed of training"});
   add("trials", {"", "fold", i32, {"trial"}, "1", "fold; 0 without folds"});
   add("trials", {"", "block", text, {"trial"}, "text", "block that the trial belongs to"});
   add("trials", {"", "lane", i32, {"trial"}, "1", "slot of the trial in its block"});
-  add("items", {"", "question", i32, {"fold", "item"}, "1", "row of questions; -1: the fold has fewer test questions"});
+  add("items", {"",
+                "question",
+                i32,
+                {"fold", "item"},
+                "1",
+                "row of questions; -1: the fold has fewer test questions"});
 }
 
 void add_trials(Table* table) {
@@ -103,7 +120,8 @@ void add_trials(Table* table) {
   add("steps", i32, "steps", "optimiser steps made; 0 for edits that are not trained");
   add("norm_a", f32, "1", "norm of a over all layers");
   add("norm_b", f32, "1", "norm of b over all layers");
-  add("relative_size_prompt", f32, "1", "mean of |gate| * norm(write) / norm(residual stream), prompt tokens");
+  add("relative_size_prompt", f32, "1",
+      "mean of |gate| * norm(write) / norm(residual stream), prompt tokens");
   add("relative_size_answer", f32, "1", "the same at answer tokens");
 }
 
@@ -135,7 +153,8 @@ void add_items(const Place& place, const std::string& bytes_prefix, Table* table
   const auto add = [&](const char* name, ColumnType type, const char* units, const char* meaning) {
     table->push_back({place.group, name, type, {place.axis, "item"}, units, meaning, place.origin});
   };
-  table->push_back({place.group, "count", i32, {place.axis}, "questions", "items evaluated; 0: none", place.origin});
+  table->push_back(
+      {place.group, "count", i32, {place.axis}, "questions", "items evaluated; 0: none", place.origin});
   add("truth", f32, "1", "1 if the answer was judged true");
   add("info", f32, "1", "1 if the answer was judged informative");
   add("p_truth", f32, "1", "probability that the judge gives to true");
@@ -147,22 +166,45 @@ void add_items(const Place& place, const std::string& bytes_prefix, Table* table
   add("repetition", f32, "1", "share of the answer's tokens that repeat its own bigrams");
   add("refused", u8, "1", "1 if the answer is a refusal");
   add("empty", u8, "1", "1 if the answer is empty");
-  table->push_back({place.group, "answer_bytes", bytes, {cat(bytes_prefix, "_byte")}, "UTF-8 bytes",
-                    "all greedy answers, one after another", place.origin});
-  table->push_back({place.group, "answer_offsets", i64, {cat(bytes_prefix, "_offset")}, "bytes",
-                    cat("answer of (", place.axis, ", item) = bytes [offsets[k], offsets[k+1]), k = ", place.axis,
-                        " * items + item"), place.origin});
+  table->push_back({place.group,
+                    "answer_bytes",
+                    bytes,
+                    {cat(bytes_prefix, "_byte")},
+                    "UTF-8 bytes",
+                    "all greedy answers, one after another",
+                    place.origin});
+  table->push_back({place.group,
+                    "answer_offsets",
+                    i64,
+                    {cat(bytes_prefix, "_offset")},
+                    "bytes",
+                    cat("answer of (", place.axis,
+                        ", item) = bytes [offsets[k], offsets[k+1]), k = ", place.axis, " * items + item"),
+                    place.origin});
 }
 
 void add_curves_and_edits(Table* table) {
   table->push_back({"curves", "length", i32, {"trial"}, "steps", "steps whose loss is known"});
-  table->push_back({"curves", "loss", f32, {"trial", "step"}, "nats^2", "objective at a step; NaN after the last"});
-  table->push_back({"edits", "trial_offsets", i64, {"edit_offset"}, "rows", "edit of trial t = rows [offsets[t], offsets[t+1])"});
+  table->push_back(
+      {"curves", "loss", f32, {"trial", "step"}, "nats^2", "objective at a step; NaN after the last"});
+  table->push_back({"edits",
+                    "trial_offsets",
+                    i64,
+                    {"edit_offset"},
+                    "rows",
+                    "edit of trial t = rows [offsets[t], offsets[t+1])"});
   table->push_back({"edits", "layer", i32, {"edit_row"}, "1", "layer that the row edits"});
   table->push_back({"edits", "a_size", i32, {"edit_row"}, "1", "values of a; 0: a constant gate of 1"});
-  table->push_back({"edits", "b_size", i32, {"edit_row"}, "1", "values of b: head outputs, or hidden size for lora"});
-  table->push_back({"edits", "a", f32, {"edit_row", "channel"}, "1", "what the gate <a, o> reads; NaN: constant gate"});
-  table->push_back({"edits", "b", f32, {"edit_row", "write_channel"}, "1", "what is written: W_o b, or b itself for lora"});
+  table->push_back(
+      {"edits", "b_size", i32, {"edit_row"}, "1", "values of b: head outputs, or hidden size for lora"});
+  table->push_back(
+      {"edits", "a", f32, {"edit_row", "channel"}, "1", "what the gate <a, o> reads; NaN: constant gate"});
+  table->push_back({"edits",
+                    "b",
+                    f32,
+                    {"edit_row", "write_channel"},
+                    "1",
+                    "what is written: W_o b, or b itself for lora"});
 }
 
 Table make_schema() {
@@ -171,24 +213,34 @@ Table make_schema() {
   add_heads(&table);
   add_design(&table);
   add_trials(&table);
-  for (const char* part : {"validation", "test"}) add_metrics({"metrics", "trial", Origin::part}, part, &table);
+  for (const char* part : {"validation", "test"})
+    add_metrics({"metrics", "trial", Origin::part}, part, &table);
   add_items({"items", "trial", Origin::part}, "answer", &table);
   add_curves_and_edits(&table);
-  for (const char* part : {"validation", "test"}) add_metrics({"baseline", "fold", Origin::header}, part, &table);
+  for (const char* part : {"validation", "test"})
+    add_metrics({"baseline", "fold", Origin::header}, part, &table);
   add_items({"baseline/items", "fold", Origin::header}, "baseline", &table);
   return table;
 }
 
 const char* type_name(ColumnType type) {
   switch (type) {
-    case ColumnType::u8: return "uint8";
-    case ColumnType::i32: return "int32";
-    case ColumnType::i64: return "int64";
-    case ColumnType::u64: return "uint64";
-    case ColumnType::f32: return "float32";
-    case ColumnType::f64: return "float64";
-    case ColumnType::text: return "text";
-    case ColumnType::bytes: return "bytes";
+    case ColumnType::u8:
+      return "uint8";
+    case ColumnType::i32:
+      return "int32";
+    case ColumnType::i64:
+      return "int64";
+    case ColumnType::u64:
+      return "uint64";
+    case ColumnType::f32:
+      return "float32";
+    case ColumnType::f64:
+      return "float64";
+    case ColumnType::text:
+      return "text";
+    case ColumnType::bytes:
+      return "bytes";
   }
   return "?";
 }

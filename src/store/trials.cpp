@@ -28,9 +28,11 @@ void write_numbers(ColumnWriter* out, const std::vector<TrialOutline>& outlines)
     out->write(cat("trials/", field.name),
                column_of<float>(outlines, [&](const TrialOutline& one) { return field.get(one.record); }));
   for (const auto& field : trial_integers())
-    out->write(cat("trials/", field.name),
-               column_of<std::int32_t>(outlines, [&](const TrialOutline& one) { return field.get(one.record); }));
-  out->write("trials/seconds", column_of<double>(outlines, [](const TrialOutline& one) { return one.record.seconds; }));
+    out->write(cat("trials/", field.name), column_of<std::int32_t>(outlines, [&](const TrialOutline& one) {
+                 return field.get(one.record);
+               }));
+  out->write("trials/seconds",
+             column_of<double>(outlines, [](const TrialOutline& one) { return one.record.seconds; }));
   out->write("trials/converged", column_of<std::uint8_t>(outlines, [](const TrialOutline& one) {
                return static_cast<std::uint8_t>(one.record.training.converged);
              }));
@@ -41,7 +43,9 @@ void write_numbers(ColumnWriter* out, const std::vector<TrialOutline>& outlines)
 }
 
 void write_texts(ColumnWriter* out, const std::vector<TrialOutline>& outlines) {
-  const auto write = [&](const char* path, auto get) { out->write(path, column_of<std::string>(outlines, get)); };
+  const auto write = [&](const char* path, auto get) {
+    out->write(path, column_of<std::string>(outlines, get));
+  };
   write("trials/status",
         [](const TrialOutline& one) { return status_names()[static_cast<std::size_t>(one.record.status)]; });
   write("trials/stage", [](const TrialOutline& one) { return one.record.stage; });
@@ -64,13 +68,16 @@ void read_numbers(ColumnReader* in, h5::Rows rows, std::vector<TrialRecord>* rec
     each(in->read_rows<float>(cat("trials/", field.name), rows), field.set);
   for (const auto& field : trial_integers())
     each(in->read_rows<std::int32_t>(cat("trials/", field.name), rows), field.set);
-  each(in->read_rows<double>("trials/seconds", rows), [](TrialRecord& record, double value) { record.seconds = value; });
+  each(in->read_rows<double>("trials/seconds", rows),
+       [](TrialRecord& record, double value) { record.seconds = value; });
   each(in->read_rows<std::uint8_t>("trials/converged", rows),
        [](TrialRecord& record, std::uint8_t value) { record.training.converged = value != 0; });
   each(read_metrics(in, "metrics/validation", rows),
        [](TrialRecord& record, const Metrics& value) { record.validation = value; });
-  each(read_metrics(in, "metrics/test", rows), [](TrialRecord& record, const Metrics& value) { record.test = value; });
-  each(in->read_texts("trials/stage", rows), [](TrialRecord& record, const std::string& text) { record.stage = text; });
+  each(read_metrics(in, "metrics/test", rows),
+       [](TrialRecord& record, const Metrics& value) { record.test = value; });
+  each(in->read_texts("trials/stage", rows),
+       [](TrialRecord& record, const std::string& text) { record.stage = text; });
   each(in->read_texts("trials/message", rows),
        [](TrialRecord& record, const std::string& text) { record.message = text; });
 }
@@ -80,7 +87,8 @@ std::vector<TrialRecord> read_status(ColumnReader* in, h5::Rows rows) {
   for (const std::string& text : in->read_texts("trials/status", rows)) {
     const auto& names = status_names();
     const auto found = std::find(names.begin(), names.end(), text);
-    sound(found != names.end(), "trials/status: '", text.substr(0, 20), "', done, failed or missing are allowed");
+    sound(found != names.end(), "trials/status: '", text.substr(0, 20),
+          "', done, failed or missing are allowed");
     records.emplace_back().status = static_cast<TrialStatus>(found - names.begin());
   }
   return records;
@@ -88,7 +96,8 @@ std::vector<TrialRecord> read_status(ColumnReader* in, h5::Rows rows) {
 
 std::vector<float> read_curve(ColumnReader* in, std::uint64_t row) {
   const std::int32_t length = in->read_rows<std::int32_t>("curves/length", {row, 1}).front();
-  sound(length >= 0 && length <= in->size("step"), "curves/length: ", length, " of ", in->size("step"), " steps");
+  sound(length >= 0 && length <= in->size("step"), "curves/length: ", length, " of ", in->size("step"),
+        " steps");
   if (length == 0) return {};
   auto curve = in->read_rows<float>("curves/loss", {row, 1});
   curve.resize(static_cast<std::size_t>(length));
@@ -100,7 +109,8 @@ EditLayer read_edit_row(ColumnReader* in, std::uint64_t row) {
   layer.layer = in->read_rows<std::int32_t>("edits/layer", {row, 1}).front();
   const std::int32_t a_size = in->read_rows<std::int32_t>("edits/a_size", {row, 1}).front();
   const std::int32_t b_size = in->read_rows<std::int32_t>("edits/b_size", {row, 1}).front();
-  const bool fits = a_size >= 0 && a_size <= in->size("channel") && b_size >= 0 && b_size <= in->size("write_channel");
+  const bool fits =
+      a_size >= 0 && a_size <= in->size("channel") && b_size >= 0 && b_size <= in->size("write_channel");
   sound(fits, "edits: row ", row, " has ", a_size, " and ", b_size, " values");
   if (a_size > 0) layer.a = in->read_rows<float>("edits/a", {row, 1});
   if (b_size > 0) layer.b = in->read_rows<float>("edits/b", {row, 1});
@@ -114,7 +124,8 @@ std::vector<EditLayer> read_edit(ColumnReader* in, std::uint64_t row) {
   const bool sorted = 0 <= ends[0] && ends[0] <= ends[1] && ends[1] <= in->size("edit_row");
   sound(sorted, "edits/trial_offsets: not ascending within the rows");
   std::vector<EditLayer> edit;
-  for (std::int64_t at = ends[0]; at < ends[1]; ++at) edit.push_back(read_edit_row(in, static_cast<std::uint64_t>(at)));
+  for (std::int64_t at = ends[0]; at < ends[1]; ++at)
+    edit.push_back(read_edit_row(in, static_cast<std::uint64_t>(at)));
   return edit;
 }
 
@@ -156,9 +167,15 @@ Extents extents_of(const std::vector<TrialOutline>& outlines) {
     all.write_channel = std::max(all.write_channel, one.write_channel);
   }
   const std::uint64_t trials = outlines.size();
-  return {{"trial", trials}, {"item", all.items}, {"step", all.steps}, {"edit_row", all.edit_rows},
-          {"channel", all.channel}, {"write_channel", all.write_channel}, {"edit_offset", trials + 1},
-          {"answer_byte", all.answer_bytes}, {"answer_offset", trials * all.items + 1}};
+  return {{"trial", trials},
+          {"item", all.items},
+          {"step", all.steps},
+          {"edit_row", all.edit_rows},
+          {"channel", all.channel},
+          {"write_channel", all.write_channel},
+          {"edit_offset", trials + 1},
+          {"answer_byte", all.answer_bytes},
+          {"answer_offset", trials * all.items + 1}};
 }
 
 TrialWriter::TrialWriter(ColumnWriter* out, const std::vector<TrialOutline>& outlines) : out_(out) {
@@ -172,13 +189,14 @@ TrialWriter::TrialWriter(ColumnWriter* out, const std::vector<TrialOutline>& out
   write_texts(out, outlines);
   create_items(out, trial_items);
   finish_items(out, trial_items, column_of<std::int32_t>(outlines, [](const TrialOutline& one) {
-    return static_cast<std::int32_t>(one.items);
-  }));
+                 return static_cast<std::int32_t>(one.items);
+               }));
   out->write("curves/length", column_of<std::int32_t>(outlines, [](const TrialOutline& one) {
-    return static_cast<std::int32_t>(one.steps);
-  }));
+               return static_cast<std::int32_t>(one.steps);
+             }));
   out->create("curves/loss");
-  out->write("edits/trial_offsets", std::vector<std::int64_t>(first_edit_row_.begin(), first_edit_row_.end()));
+  out->write("edits/trial_offsets",
+             std::vector<std::int64_t>(first_edit_row_.begin(), first_edit_row_.end()));
   for (const char* name : {"layer", "a_size", "b_size", "a", "b"}) out->create(cat("edits/", name));
   for (std::size_t row = 0; row < outlines.size(); ++row)
     if (outlines[row].items == 0) write_items(out, trial_items, row, first_byte_[row], {});
@@ -196,8 +214,10 @@ void TrialWriter::write_edit(std::uint64_t first_row, const std::vector<EditLaye
     const EditLayer& layer = edit[i];
     const std::uint64_t row = first_row + i;
     out_->write_rows("edits/layer", row, std::vector<std::int32_t>{layer.layer});
-    out_->write_rows("edits/a_size", row, std::vector<std::int32_t>{static_cast<std::int32_t>(layer.a.size())});
-    out_->write_rows("edits/b_size", row, std::vector<std::int32_t>{static_cast<std::int32_t>(layer.b.size())});
+    out_->write_rows("edits/a_size", row,
+                     std::vector<std::int32_t>{static_cast<std::int32_t>(layer.a.size())});
+    out_->write_rows("edits/b_size", row,
+                     std::vector<std::int32_t>{static_cast<std::int32_t>(layer.b.size())});
     if (!layer.a.empty()) out_->write_rows("edits/a", row, padded(layer.a, out_->extent("channel")));
     if (!layer.b.empty()) out_->write_rows("edits/b", row, padded(layer.b, out_->extent("write_channel")));
   }

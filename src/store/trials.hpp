@@ -1,4 +1,5 @@
-// store/trials: what a trial leaves, as one row of every column by trial, and back. Parts and results use the same.
+// store/trials: what a trial leaves, as one row of every column by trial, and back. Parts and results use the
+// same.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,8 @@ class TrialWriter {
   std::vector<std::uint64_t> first_byte_, first_edit_row_;  // [trial + 1]
 };
 
-/// Some rows back; `long_values` says whether with items, curves and edits. Leaves `trial` and `trial_hash` open.
+/// Some rows back; `long_values` says whether with items, curves and edits. Leaves `trial` and `trial_hash`
+/// open.
 enum class LongValues { skip, read };
 std::vector<TrialRecord> read_trials(ColumnReader* in, h5::Rows rows, LongValues long_values);
 

@@ -1,5 +1,5 @@
-// tests/reference: a record as bytes, every member by hand, floats by their bits: two records are equal bit for bit if and
-// only if these are. Independent of the lists that store writes by.
+// tests/reference: a record as bytes, every member by hand, floats by their bits: two records are equal bit
+// for bit if and only if these are. Independent of the lists that store writes by.
 #pragma once
 
 #include <cstring>
@@ -28,8 +28,8 @@ class Bits {
     return *this;
   }
   Bits& add(const Metrics& m) {
-    for (const float value : {m.truth, m.info, m.truth_info, m.both, m.mc1, m.mc2, m.mc3, m.kl_answer, m.kl_text,
-                              m.ce_text, m.loss, m.margin})
+    for (const float value : {m.truth, m.info, m.truth_info, m.both, m.mc1, m.mc2, m.mc3, m.kl_answer,
+                              m.kl_text, m.ce_text, m.loss, m.margin})
       add(value);
     return *this;
   }

@@ -1,14 +1,15 @@
 // store: whatever happens to a writer - a kill, a full disk - what stands on the disk is whole or absent.
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <functional>
 
 #include "reference/example_results.hpp"
 #include "reference/record_bits.hpp"
@@ -54,7 +55,8 @@ TEST_F(StoreDurability, AKilledWriterLeavesWholePartsAndAWholeLog) {
   for (int kill = 0; kill < 12; ++kill) {
     const pid_t child = ::fork();
     if (child == 0) {
-      for (std::size_t i = 0;; ++i) folder.put(example::make_part(header_, blocks[i % blocks.size()]), 1, kill);
+      for (std::size_t i = 0;; ++i)
+        folder.put(example::make_part(header_, blocks[i % blocks.size()]), 1, kill);
     }
     ::usleep(static_cast<unsigned>(5'000 + random.below(120'000)));
     ::kill(child, SIGKILL);
@@ -71,8 +73,10 @@ TEST_F(StoreDurability, AKilledWriterLeavesWholePartsAndAWholeLog) {
 }
 
 TEST_F(StoreDurability, AFullDiskLeavesNothingHalf) {
-  if (::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=128k") != 0) GTEST_SKIP() << "no mount: " << std::strerror(errno);
-  const std::unique_ptr<void, std::function<void(void*)>> mounted(this, [&](void*) { ::umount(path_.c_str()); });
+  if (::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=128k") != 0)
+    GTEST_SKIP() << "no mount: " << std::strerror(errno);
+  const std::unique_ptr<void, std::function<void(void*)>> mounted(this,
+                                                                  [&](void*) { ::umount(path_.c_str()); });
   SweepFolder folder(path_);
   fs::create_directories(path_ / "parts");
   fs::create_directories(path_ / "state");
@@ -118,7 +122,9 @@ TEST_F(StoreDurability, AFileThatMayNotGrowIsRefusedAndRemoved) {
         action();
       } catch (const BadInput& refused) {
         const std::string text = refused.what();
-        return text.find("cannot be written: ") != std::string::npos && text.find('\n') == std::string::npos ? 3 : 1;
+        return text.find("cannot be written: ") != std::string::npos && text.find('\n') == std::string::npos
+                   ? 3
+                   : 1;
       }
       return 0;
     });
@@ -126,7 +132,8 @@ TEST_F(StoreDurability, AFileThatMayNotGrowIsRefusedAndRemoved) {
   const std::string image = encode_part(example::make_part(header_, header_.plan.blocks[0]));
   EXPECT_EQ(limited(image.size() / 2, [&] { write_file(path_ / "part.h5", image); }), 3);
   for (const rlim_t bytes : {0U, 4'096U, 30'000U, 100'000U})
-    EXPECT_EQ(limited(bytes, [&] { write_results(path_ / "results.h5", header_, parts); }), 3) << bytes << " bytes";
+    EXPECT_EQ(limited(bytes, [&] { write_results(path_ / "results.h5", header_, parts); }), 3)
+        << bytes << " bytes";
   EXPECT_EQ(names_in(path_).size(), parts.size());
   EXPECT_EQ(limited(10'000'000, [&] { write_results(path_ / "results.h5", header_, parts); }), 0);
 }

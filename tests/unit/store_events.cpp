@@ -1,12 +1,13 @@
 // store: state logs, whatever happened to them, and the lock.
-#include <csignal>
-#include <cstdlib>
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
 
 #include "store/events.hpp"
 #include "store/lock.hpp"
@@ -28,7 +29,8 @@ using StoreEvents = StoreFiles;
 using StoreLock = StoreFiles;
 
 Event event_at(double time, int rank, const std::string& block) {
-  Event event{.kind = Event::Kind::done, .block = block, .time = time, .seconds = 2.5, .bytes = 1'234'567'890'123};
+  Event event{
+      .kind = Event::Kind::done, .block = block, .time = time, .seconds = 2.5, .bytes = 1'234'567'890'123};
   event.part_hash = "0123456789abcdef";
   event.rank = rank;
   event.trials = 8;
@@ -61,7 +63,8 @@ TEST_F(StoreEvents, AreReadAroundTornAndForeignLines) {
   std::ofstream(folder_ / "rank-00000.log", std::ios::app) << "{\"event\":\"done\",\"ti";  // killed here
   append_event(folder_, event_at(2, 0, "b"), Sync::no);
   std::ofstream(folder_ / "rank-00000.log", std::ios::app)
-      << std::string(64, '\0') << "\n[]\n{\"event\":\"dance\",\"time\":1}\n{\"event\":\"done\",\"time\":\"x\"}\n";
+      << std::string(64, '\0')
+      << "\n[]\n{\"event\":\"dance\",\"time\":1}\n{\"event\":\"done\",\"time\":\"x\"}\n";
   append_event(folder_, event_at(3, 0, "c"), Sync::no);
   std::string blocks;
   for (const Event& event : read_events(folder_)) blocks += event.block;
@@ -69,8 +72,10 @@ TEST_F(StoreEvents, AreReadAroundTornAndForeignLines) {
   EXPECT_TRUE(read_events(folder_ / "none").empty());
 }
 
-void write_owner(const fs::path& file, const std::string& host, int pid, const std::string& job, double silence) {
-  write_file(file, cat("{\"host\":\"", host, "\",\"pid\":", pid, ",\"job\":\"", job, "\",\"beat\":", now_seconds() - silence, "}\n"));
+void write_owner(const fs::path& file, const std::string& host, int pid, const std::string& job,
+                 double silence) {
+  write_file(file, cat("{\"host\":\"", host, "\",\"pid\":", pid, ",\"job\":\"", job,
+                       "\",\"beat\":", now_seconds() - silence, "}\n"));
 }
 
 /// Whether the lock can be had; gives it back.
@@ -99,8 +104,9 @@ TEST_F(StoreLock, KeepsOutASecondSweepAndNamesTheFirst) {
     take_lock(lock_);
     FAIL();
   } catch (const BadInput& error) {
-    EXPECT_EQ(error.what(), cat(lock_.string(), ": a sweep with pid 4321 on host node7 is at work in this folder, last "
-                                                "heard of 12 s ago; wait for its end or stop it"));
+    EXPECT_EQ(error.what(), cat(lock_.string(),
+                                ": a sweep with pid 4321 on host node7 is at work in this folder, last "
+                                "heard of 12 s ago; wait for its end or stop it"));
   }
   release_lock(lock_);  // not ours
   EXPECT_TRUE(fs::exists(lock_));

@@ -1,8 +1,9 @@
-// store: the made-up sweep is gathered; with HEADSWEEP_EXAMPLE set, its results are left there for other tests.
-#include <cstdlib>
+// store: the made-up sweep is gathered; with HEADSWEEP_EXAMPLE set, its results are left there for other
+// tests.
 #include <gtest/gtest.h>
-
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "reference/example_results.hpp"
 

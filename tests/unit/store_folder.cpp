@@ -1,9 +1,9 @@
 // store: what a sweep folder accepts, refuses and counts as done.
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
+
+#include <fstream>
 
 #include "reference/example_results.hpp"
 #include "reference/record_bits.hpp"
@@ -67,14 +67,16 @@ TEST_F(StoreFolder, KeepsItsHeader) {
   ASSERT_EQ(back.plan.trials.size(), header_.plan.trials.size());
   for (std::size_t i = 0; i < back.plan.trials.size(); ++i) {
     EXPECT_EQ(back.plan.trials[i].hash, header_.plan.trials[i].hash);
-    EXPECT_EQ(back.plan.at(back.plan.trials[i].location).heads, header_.plan.at(header_.plan.trials[i].location).heads);
+    EXPECT_EQ(back.plan.at(back.plan.trials[i].location).heads,
+              header_.plan.at(header_.plan.trials[i].location).heads);
   }
   ASSERT_EQ(back.plan.blocks.size(), header_.plan.blocks.size());
   for (std::size_t i = 0; i < back.plan.blocks.size(); ++i) {
     EXPECT_EQ(back.plan.blocks[i].name, block(i));
     EXPECT_EQ(back.plan.blocks[i].trials, header_.plan.blocks[i].trials);
   }
-  EXPECT_THAT(read_file(path_ / "sweep.yaml"), HasSubstr("\njob:\n  name: example\n  training:\n    log_prob: sum\n"));
+  EXPECT_THAT(read_file(path_ / "sweep.yaml"),
+              HasSubstr("\njob:\n  name: example\n  training:\n    log_prob: sum\n"));
 }
 
 TEST_F(StoreFolder, IsNotOpenedTwiceWithoutResume) {
@@ -93,13 +95,16 @@ TEST_F(StoreFolder, ListsWhatDiffersAtAResume) {
   other.settings["run.lanes"] = "8";
   other.model_hash = "1111111111111111";
   EXPECT_EQ(refusal([&] { folder_.open(other, true, true); }),
-            cat(path_.string(), ": another sweep: hash of the model is '0123456789abcdef' there and '1111111111111111' "
-                "now; run.lanes is absent there and '8' now; training.log_prob is 'sum' there and 'mean' now; name a "
+            cat(path_.string(),
+                ": another sweep: hash of the model is '0123456789abcdef' there and '1111111111111111' "
+                "now; run.lanes is absent there and '8' now; training.log_prob is 'sum' there and 'mean' "
+                "now; name a "
                 "new folder"));
   other = header_.identity;
   other.build = "another build";
   EXPECT_EQ(refusal([&] { folder_.open(other, true, false); }),
-            cat(path_.string(), ": begun by build 'headsweep 0.1.0 (made up)', this is 'another build'; "
+            cat(path_.string(),
+                ": begun by build 'headsweep 0.1.0 (made up)', this is 'another build'; "
                 "--allow-other-build goes on all the same"));
   EXPECT_EQ(refusal([&] { folder_.open(other, true, true); }), "accepted");
 }
@@ -121,7 +126,8 @@ TEST_F(StoreFolder, RefusesAChangedHeader) {
   std::string bytes = read_file(path_ / "header.h5");
   bytes[bytes.size() / 2] ^= 1;
   write_file(path_ / "header.h5", bytes);
-  EXPECT_THAT(refusal([&] { (void)folder_.read_header(); }), HasSubstr("header.h5: changed since it was written: hash "));
+  EXPECT_THAT(refusal([&] { (void)folder_.read_header(); }),
+              HasSubstr("header.h5: changed since it was written: hash "));
 }
 
 TEST_F(StoreFolder, CountsAPartWithAFlippedBitAsUndone) {
@@ -136,8 +142,8 @@ TEST_F(StoreFolder, CountsAPartWithAFlippedBitAsUndone) {
     testing::internal::CaptureStderr();
     EXPECT_EQ(finished(), std::vector{block(1)});
     EXPECT_THAT(testing::internal::GetCapturedStderr(),
-                HasSubstr(cat(file.string(), ": ", whole.size(), " bytes of hash ", hash_hex(bytes), ", logged was ",
-                              hash_hex(whole), "; the block does not count as done\n")));
+                HasSubstr(cat(file.string(), ": ", whole.size(), " bytes of hash ", hash_hex(bytes),
+                              ", logged was ", hash_hex(whole), "; the block does not count as done\n")));
   }
   write_file(file, whole);
   EXPECT_EQ(finished(), (std::vector{block(0), block(1)}));
@@ -195,7 +201,9 @@ TEST_F(StoreFolder, IsGatheredWithOthersOfTheSameSweep) {
   EXPECT_EQ(gathered.done + gathered.failed, static_cast<int>(trials));
   header_.identity.data_hash = "2222222222222222";
   second.write_header(header_);
-  EXPECT_THAT(refusal([&] { gather_folders({folder_, second}, path_ / "both.h5"); }),
+  EXPECT_THAT(refusal([&] {
+                gather_folders({folder_, second}, path_ / "both.h5");
+              }),
               HasSubstr("second: another sweep: hash of the data is "));
 }
 

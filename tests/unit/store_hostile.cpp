@@ -1,9 +1,11 @@
-// store: HDF5 files that are not what they claim, or lead out of themselves, are refused before their data is touched.
-#include <functional>
+// store: HDF5 files that are not what they claim, or lead out of themselves, are refused before their data is
+// touched.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
 #include <unistd.h>
+
+#include <functional>
 
 #include "reference/example_results.hpp"
 
@@ -47,7 +49,8 @@ class StoreHostile : public testing::Test {
 };
 
 /// Puts a dataset of this form in the place of another.
-void replace(hid_t file, const char* path, hid_t type, const std::vector<hsize_t>& dims, hid_t form = H5P_DEFAULT) {
+void replace(hid_t file, const char* path, hid_t type, const std::vector<hsize_t>& dims,
+             hid_t form = H5P_DEFAULT) {
   ASSERT_GE(H5Ldelete(file, path, H5P_DEFAULT), 0);
   const hid_t space = H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr);
   const hid_t dataset = H5Dcreate2(file, path, type, space, H5P_DEFAULT, form, H5P_DEFAULT);
@@ -93,19 +96,37 @@ TEST_F(StoreHostile, OtherFormatsAndVersionsAreRefused) {
   EXPECT_THAT(refusal([](hid_t file) { H5Adelete(file, "format"); }), HasSubstr("attribute format: "));
 }
 
+TEST_F(StoreHostile, AFileLeftOpenForWritingIsRefused) {
+  const fs::path open = folder_ / "open.h5", left = folder_ / "left.h5";
+  fs::copy_file(good_, open);
+  const hid_t file = H5Fopen(open.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  fs::copy_file(open, left);  // as a killed writer leaves it
+  H5Fclose(file);
+  try {
+    const ResultsFile results(left);
+    FAIL();
+  } catch (const BadInput& error) {
+    EXPECT_THAT(error.what(), HasSubstr("file is already open for write"));
+  }
+}
+
 TEST_F(StoreHostile, LinksThatLeadElsewhereAreRefused) {
   const auto& outside = good_;
-  EXPECT_THAT(refusal([&](hid_t file) { H5Lcreate_external(outside.c_str(), "/trials", file, "more", H5P_DEFAULT, H5P_DEFAULT); }),
+  EXPECT_THAT(refusal([&](hid_t file) {
+                H5Lcreate_external(outside.c_str(), "/trials", file, "more", H5P_DEFAULT, H5P_DEFAULT);
+              }),
               HasSubstr("more: a soft or external link, only plain data are allowed"));
   EXPECT_THAT(refusal([&](hid_t file) {
                 H5Ldelete(file, "trials/seconds", H5P_DEFAULT);
-                H5Lcreate_external(outside.c_str(), "/trials/seconds", file, "trials/seconds", H5P_DEFAULT, H5P_DEFAULT);
+                H5Lcreate_external(outside.c_str(), "/trials/seconds", file, "trials/seconds", H5P_DEFAULT,
+                                   H5P_DEFAULT);
               }),
               HasSubstr("trials/seconds: a soft or external link"));
   EXPECT_THAT(refusal([](hid_t file) { H5Lcreate_soft("/trials", file, "loop", H5P_DEFAULT, H5P_DEFAULT); }),
               HasSubstr("loop: a soft or external link"));
-  EXPECT_THAT(refusal([](hid_t file) { H5Lcreate_hard(file, "/", file, "trials/again", H5P_DEFAULT, H5P_DEFAULT); }),
-              HasSubstr("groups nested deeper than 6"));
+  EXPECT_THAT(
+      refusal([](hid_t file) { H5Lcreate_hard(file, "/", file, "trials/again", H5P_DEFAULT, H5P_DEFAULT); }),
+      HasSubstr("groups nested deeper than 6"));
 }
 
 TEST_F(StoreHostile, DataOutsideTheFileIsRefused) {
@@ -153,7 +174,8 @@ TEST_F(StoreHostile, HugeDatasetsAreRefusedBeforeTheyAreRead) {
       replace(file, path, path[0] == 'a' ? H5T_STD_I32LE : H5T_STD_I64LE, {rows * items + 1});
     replace(file, "edit_offset", H5T_STD_I32LE, {rows + 1});
   };
-  EXPECT_THAT(refusal([&](hid_t file) { stretch(file, 0x7FFFFFFE); }), HasSubstr("bytes are far more than the file can hold"));
+  EXPECT_THAT(refusal([&](hid_t file) { stretch(file, 0x7FFFFFFE); }),
+              HasSubstr("bytes are far more than the file can hold"));
   EXPECT_THAT(refusal([&](hid_t file) { stretch(file, hsize_t{1} << 40); }), HasSubstr("are too many"));
   EXPECT_THAT(refusal([](hid_t file) {
                 const std::vector<hsize_t> dims = {length(file, "edit_row"), length(file, "channel")};
@@ -166,17 +188,23 @@ TEST_F(StoreHostile, HugeDatasetsAreRefusedBeforeTheyAreRead) {
 }
 
 TEST_F(StoreHostile, LengthsAndIdsThatDisagreeAreRefused) {
-  EXPECT_THAT(refusal([](hid_t file) { replace(file, "trials/seconds", H5T_IEEE_F64LE, {length(file, "trial") - 1}); }),
+  EXPECT_THAT(refusal([](hid_t file) {
+                replace(file, "trials/seconds", H5T_IEEE_F64LE, {length(file, "trial") - 1});
+              }),
               HasSubstr("along axis trial, others have "));
-  EXPECT_THAT(refusal([](hid_t file) { replace(file, "metrics/test/mc1", H5T_IEEE_F32LE, {length(file, "trial"), 1}); }),
+  EXPECT_THAT(refusal([](hid_t file) {
+                replace(file, "metrics/test/mc1", H5T_IEEE_F32LE, {length(file, "trial"), 1});
+              }),
               HasSubstr("metrics/test/mc1: 2 axes, 1 are due"));
-  EXPECT_THAT(refusal([](hid_t file) { H5Ldelete(file, "items/mc2", H5P_DEFAULT); }), HasSubstr("items/mc2: missing"));
+  EXPECT_THAT(refusal([](hid_t file) { H5Ldelete(file, "items/mc2", H5P_DEFAULT); }),
+              HasSubstr("items/mc2: missing"));
   EXPECT_THAT(refusal([](hid_t file) {
                 write_values(file, "trial", H5T_NATIVE_INT, std::vector<int>(length(file, "trial"), 0));
               }),
               HasSubstr("trial: row 1 is called 0"));
   EXPECT_THAT(refusal([](hid_t file) {
-                write_values(file, "trials/location", H5T_NATIVE_INT, std::vector<int>(length(file, "trial"), 9999));
+                write_values(file, "trials/location", H5T_NATIVE_INT,
+                             std::vector<int>(length(file, "trial"), 9999));
               }),
               HasSubstr("trials: row 0 is at location 9999, fold 0, which do not exist"));
   EXPECT_THAT(refusal([](hid_t file) {
@@ -190,7 +218,8 @@ TEST_F(StoreHostile, LengthsAndIdsThatDisagreeAreRefused) {
               }),
               HasSubstr("items/answer_offsets: not ascending within the answers"));
   EXPECT_THAT(refusal([](hid_t file) {
-                write_values(file, "items/count", H5T_NATIVE_INT, std::vector<int>(length(file, "trial"), 1000));
+                write_values(file, "items/count", H5T_NATIVE_INT,
+                             std::vector<int>(length(file, "trial"), 1000));
               }),
               HasSubstr("items/count: 1000 items of 8"));
 }

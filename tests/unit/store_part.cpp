@@ -1,7 +1,8 @@
 // store: a part holds its records bit for bit, and what is not a whole part is refused.
-#include <bit>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <bit>
 
 #include "reference/example_results.hpp"
 #include "reference/record_bits.hpp"
@@ -13,8 +14,13 @@ using reference::bits_of;
 
 /// Numbers that a careless path would change.
 std::vector<float> awkward_floats() {
-  return {std::bit_cast<float>(0x7FC12345U), std::bit_cast<float>(0xFFC00001U), -0.0F, std::bit_cast<float>(1U),
-          std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::max(), not_measured};
+  return {std::bit_cast<float>(0x7FC12345U),
+          std::bit_cast<float>(0xFFC00001U),
+          -0.0F,
+          std::bit_cast<float>(1U),
+          std::numeric_limits<float>::infinity(),
+          -std::numeric_limits<float>::max(),
+          not_measured};
 }
 
 TrialRecord awkward_record(int number) {
@@ -42,7 +48,8 @@ TrialRecord awkward_record(int number) {
     item.answer = i == 2 ? "" : i == 3 ? std::string("nul \0 inside", 12) : cat("Ω≠ß ", number, "\n🙂");
   }
   for (int layer = 0; layer < number; ++layer)
-    record.edit.push_back({layer, layer == 1 ? std::vector<float>{} : floats, std::vector<float>(layer == 2 ? 9 : 7, -0.0F)});
+    record.edit.push_back(
+        {layer, layer == 1 ? std::vector<float>{} : floats, std::vector<float>(layer == 2 ? 9 : 7, -0.0F)});
   return record;
 }
 
@@ -88,11 +95,13 @@ TEST(StorePart, HoldsLargeRecordsInChunks) {
     record.items.assign(900, Item{});
     for (Item& item : record.items) item.answer = cat("answer ", random.bits());
     for (int layer = 0; layer < 40; ++layer)
-      record.edit.push_back({layer, std::vector<float>(4096, example::normal(&random)), std::vector<float>(5120, 1.0F)});
+      record.edit.push_back(
+          {layer, std::vector<float>(4096, example::normal(&random)), std::vector<float>(5120, 1.0F)});
     part.records.push_back(record);
   }
   const Part back = decode_part(encode_part(part), "part");
-  for (std::size_t i = 0; i < part.records.size(); ++i) EXPECT_EQ(bits_of(back.records[i]), bits_of(part.records[i]));
+  for (std::size_t i = 0; i < part.records.size(); ++i)
+    EXPECT_EQ(bits_of(back.records[i]), bits_of(part.records[i]));
 }
 
 void expect_refused(const std::string& image, const std::string& message) {
@@ -119,7 +128,8 @@ TEST(StorePart, RefusesWhatIsNoPart) {
 TEST(StorePart, RefusesEveryTruncation) {
   const std::string image = encode_part(awkward_part());
   for (std::size_t size = 1; size < image.size(); size += 97)
-    EXPECT_THROW(decode_part(image.substr(0, size), "part"), BadInput) << size << " of " << image.size() << " bytes";
+    EXPECT_THROW(decode_part(image.substr(0, size), "part"), BadInput)
+        << size << " of " << image.size() << " bytes";
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // store: gathering parts and reading results back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include "reference/example_results.hpp"
@@ -27,7 +26,8 @@ class StoreResults : public testing::Test {
   std::vector<fs::path> write_parts(const SweepHeader& header, std::size_t count) const {
     std::vector<fs::path> parts;
     for (std::size_t i = 0; i < count; ++i)
-      parts.push_back(write_part(example::make_part(header, header.plan.blocks[i]), cat(header.plan.blocks[i].name, ".h5")));
+      parts.push_back(write_part(example::make_part(header, header.plan.blocks[i]),
+                                 cat(header.plan.blocks[i].name, ".h5")));
     return parts;
   }
 
@@ -130,7 +130,8 @@ TEST_F(StoreResults, RefuseAPartOfAnotherSweepOrWithOtherItems) {
 TEST_F(StoreResults, RefuseWhatIsNotThere) {
   const SweepHeader header = example::make_header({.questions = 40});
   write_results(file_, header, {});
-  EXPECT_THAT(refusal([&] { (void)ResultsFile(folder_ / "none.h5"); }), testing::EndsWith("none.h5: no such file"));
+  EXPECT_THAT(refusal([&] { (void)ResultsFile(folder_ / "none.h5"); }),
+              testing::EndsWith("none.h5: no such file"));
   const std::string last = cat(header.plan.trials.size() - 1);
   EXPECT_EQ(refusal([&] { (void)ResultsFile(file_).trial(TrialId{100000}); }),
             cat(file_.string(), ": trial 100000, 0 to ", last, " are there"));

@@ -1,10 +1,10 @@
 // store: results.h5 has every column of the schema, each explained, and nothing else.
-#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <set>
-
 #include <unistd.h>
+
+#include <algorithm>
+#include <set>
 
 #include "reference/example_results.hpp"
 #include "store/h5.hpp"
@@ -49,7 +49,8 @@ TEST_F(StoreSchema, EveryColumnIsExplainedAndHasItsAxes) {
     for (std::size_t i = 0; i < column.dims.size(); ++i) {
       ASSERT_TRUE(axes.contains(column.dims[i])) << column.dims[i];
       EXPECT_EQ(shape.dims[i], file.shape(column.dims[i]).dims[0]) << column.path();
-      EXPECT_EQ(file.has_scale(column.path(), static_cast<unsigned>(i)), column.origin != Origin::axis) << column.path();
+      EXPECT_EQ(file.has_scale(column.path(), static_cast<unsigned>(i)), column.origin != Origin::axis)
+          << column.path();
     }
   }
 }
@@ -81,8 +82,9 @@ TEST_F(StoreSchema, RootAttributesTellWhereTheFileComesFrom) {
 TEST(StoreSchemaText, IsOneLineAColumn) {
   const auto lines = split_text(schema_text(), '\n');
   ASSERT_EQ(lines.size(), schema().size() + 3);  // two of heading, one empty after the last
-  EXPECT_THAT(lines, testing::Contains("| /trials/strength | float64 | trial | 1 | tau of optimal and lora (1/nats), "
-                                       "alpha of iti (sigmas) |"));
+  EXPECT_THAT(
+      lines, testing::Contains("| /trials/strength | float64 | trial | 1 | tau of optimal and lora (1/nats), "
+                               "alpha of iti (sigmas) |"));
 }
 
 }  // namespace
