@@ -65,7 +65,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 struct Continuation {
   std::vector<int> prompt, answer;
 };
-/// Tokenizes prompt and prompt + " " + answer.
+/// Tokenizes prompt and prompt + answer; an answer that is a word of its own begins with a space.
 Continuation tokenize(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer,
                       const std::string& where);
 /// The job's template with {question} filled in.

@@ -15,8 +15,7 @@
 
 namespace headsweep {
 
-// ---- schema
-// ------------------------------------------------------------------------------------------------------
+// ---- schema -----------------------------------------------------------------------------------------------
 
 enum class ColumnType { u8, i32, i64, u64, f32, f64, text, bytes };
 /// The file that a column first stands in; results.h5 has all of them.
@@ -36,8 +35,7 @@ std::string schema_text();
 inline constexpr const char* results_format = "headsweep-results";
 inline constexpr const char* results_version = "1.0";
 
-// ---- what is known before the first block
-// -------------------------------------------------------------------------
+// ---- what is known before the first block -----------------------------------------------------------------
 
 /// A localiser's table of one fold as plain numbers; index = layer * H + head.
 struct HeadRows {
@@ -68,8 +66,7 @@ struct SweepHeader {
   std::vector<Baseline> baseline;  ///< the unedited model, per fold
 };
 
-// ---- parts
-// -------------------------------------------------------------------------------------------------------
+// ---- parts ------------------------------------------------------------------------------------------------
 
 /// The records of one block.
 struct Part {
@@ -83,8 +80,7 @@ std::string encode_part(const Part& part);
 /// Reads an image back. BadInput `name: ...` for anything that is not a whole part of this format.
 Part decode_part(const std::string& image, const std::string& name);
 
-// ---- results
-// -----------------------------------------------------------------------------------------------------
+// ---- results ----------------------------------------------------------------------------------------------
 
 /// Gathers parts to FILE (temporary name, fsync, rename). Trials without a part have status `missing`; of
 /// several attempts the newest counts. Returns the number of done, failed and missing trials.
@@ -121,8 +117,7 @@ class ResultsFile {
   std::unique_ptr<State> state_;
 };
 
-// ---- sweep folder
-// ------------------------------------------------------------------------------------------------
+// ---- sweep folder -----------------------------------------------------------------------------------------
 
 /// One line of a state log.
 struct Event {
@@ -135,8 +130,8 @@ struct Event {
   std::string message{};
 };
 
-/// The folder that `-o` names: sweep.yaml, header.h5 (what is known before the first block), parts/, state/,
-/// lock.
+/// The folder that `-o` names: sweep.yaml; header.h5 and probe.h5, what is known before the first block; parts/,
+/// state/, lock.
 class SweepFolder {
  public:
   explicit SweepFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -168,8 +163,7 @@ class SweepFolder {
   std::filesystem::path folder_;
 };
 
-/// Gathers the finished parts of several folders of the same sweep (BadInput with what differs) into one
-/// file.
+/// Gathers the finished parts of several folders of one sweep (BadInput with what differs) into one file.
 Gathered gather_folders(const std::vector<SweepFolder>& folders, const std::filesystem::path& file);
 
 /// Hash that parts carry: of settings, model and data.

@@ -77,7 +77,7 @@ class QuestionTokenizer {
     const std::string prompt = fill_prompt(job_.behaviour.prompt, question.text);
     Answers answers{texts, {}};
     for (const std::string& text : texts) {
-      Continuation tokens = tokenize(tokenizer_, prompt, text, where);
+      Continuation tokens = tokenize(tokenizer_, prompt, cat(" ", text), where);
       const bool add_end = job_.training.answer_end == AnswerEnd::eos && tokens.answer.back() != eos_;
       if (add_end) tokens.answer.push_back(eos_);
       check(tokens, cat(where, ": prompt with answer ", quote(text)));
@@ -115,13 +115,14 @@ std::string fill_prompt(const std::string& prompt_template, const std::string& q
 
 Continuation tokenize(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer,
                       const std::string& where) {
-  Continuation result{tokenizer.encode(prompt, where), tokenizer.encode(cat(prompt, " ", answer), where)};
+  Continuation result{tokenizer.encode(prompt, where), tokenizer.encode(prompt + answer, where)};
   Ids& whole = result.answer;
   const auto [prompt_end, answer_begin] =
       std::mismatch(result.prompt.begin(), result.prompt.end(), whole.begin(), whole.end());
   result.prompt.erase(prompt_end, result.prompt.end());
   whole.erase(whole.begin(), answer_begin);
-  require(!whole.empty(), where, ": answer ", quote(answer), " adds no token to its prompt");
+  require(!whole.empty(), where, ": answer ", quote(answer.substr(answer.starts_with(' ') ? 1 : 0)),
+          " adds no token to its prompt");
   return result;
 }
 

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "store/h5_call.hpp"
-
 namespace headsweep::h5 {
 namespace {
 

@@ -7,37 +7,12 @@
 #include <headsweep/store.hpp>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "store/h5_call.hpp"
+
 namespace headsweep::h5 {
-
-/// What HDF5 refused, or what a file may not hold, in one line.
-class Failure : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// Owns one HDF5 identifier.
-class Handle {
- public:
-  using Close = int (*)(std::int64_t);
-  Handle() = default;
-  /// Throws Failure(`what`) if `id` is the negative number that a failed call gives back.
-  Handle(std::int64_t id, Close close, const std::string& what);
-  ~Handle() { reset(); }
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-  Handle& operator=(Handle&& other) noexcept;
-  [[nodiscard]] std::int64_t id() const { return id_; }
-  /// Closes now; false if HDF5 could not.
-  bool reset() { return id_ < 0 || close_(std::exchange(id_, -1)) >= 0; }
-
- private:
-  std::int64_t id_ = -1;
-  Close close_ = nullptr;
-};
 
 /// HDF5's own type of lengths.
 using Size = unsigned long long;

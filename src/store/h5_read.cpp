@@ -6,8 +6,6 @@
 #include <optional>
 
 #include "store/h5.hpp"
-#include "store/h5_call.hpp"
-
 namespace headsweep::h5 {
 namespace {
 

@@ -6,9 +6,11 @@
 namespace headsweep {
 namespace {
 
+/// NaN or 0 after the last item.
 template <class Value>
 void write_padded(ColumnWriter* out, const ItemGroup& where, std::uint64_t row,
-                  const std::vector<Item>& items, const Field<Item, Value>& field, Value padding) {
+                  const std::vector<Item>& items, const Field<Item, Value>& field) {
+  constexpr Value padding = std::is_same_v<Value, float> ? Value(not_measured) : Value{0};
   std::vector<Value> values(out->extent("item"), padding);
   for (std::size_t i = 0; i < items.size(); ++i) values[i] = field.get(items[i]);
   out->write_rows(cat(where.group, "/", field.name), row, values);
@@ -65,8 +67,8 @@ void write_items(ColumnWriter* out, const ItemGroup& where, std::uint64_t row, s
   out->write_rows(cat(where.group, "/answer_offsets"), row * width, offsets);
   if (items.empty()) return;
   out->write_rows(cat(where.group, "/answer_bytes"), first_byte, bytes);
-  for (const auto& field : item_fields()) write_padded(out, where, row, items, field, not_measured);
-  for (const auto& field : item_flags()) write_padded(out, where, row, items, field, std::uint8_t{0});
+  for (const auto& field : item_fields()) write_padded(out, where, row, items, field);
+  for (const auto& field : item_flags()) write_padded(out, where, row, items, field);
 }
 
 void finish_items(ColumnWriter* out, const ItemGroup& where, const std::vector<std::int32_t>& counts) {

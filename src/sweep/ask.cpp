@@ -76,13 +76,12 @@ Continuation read_line(const Json& line, const Opened& model, const std::string&
   } else {
     const std::string prompt = json_text(line, "prompt", where),
                       completion = json_text(line, "completion", where);
-    tokens = tokenize(*model.tokenizer, prompt, prompt + completion, where);
+    tokens = tokenize(*model.tokenizer, prompt, completion, where);
     for (const auto* ids : {&tokens.prompt, &tokens.answer})
       for (const int id : *ids)
         require(id < vocab, where, ": token ", id, " is outside the model's vocabulary of ", vocab);
   }
   require(!tokens.prompt.empty(), where, ": an empty prompt predicts nothing");
-  require(!tokens.answer.empty(), where, ": the completion is empty");
   const std::size_t length = tokens.prompt.size() + tokens.answer.size();
   require(length <= static_cast<std::size_t>(model.weights.config.max_tokens), where, ": ", length,
           " tokens, the model takes ", model.weights.config.max_tokens);

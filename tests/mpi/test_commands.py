@@ -81,7 +81,7 @@ def test_score_by_text_and_by_tokens(tmp_path, results):
 
 @pytest.mark.parametrize("line, expected", [
     ('{"prompt": "Q: Who?"}', "'completion' is missing"),
-    ('{"prompt": "Q:", "completion": ""}', "completion is empty"),
+    ('{"prompt": "Q:", "completion": ""}', "adds no token"),
     ('{"prompt": "Q: xyzzy", "completion": " A"}', "xyzzy"),
     ('{"prompt_ids": [1, 9999], "completion_ids": [3]}', "9999"),
     ("[1]", "an object is due"),

@@ -128,44 +128,52 @@ inline std::vector<Location> make_locations(const Options& options, const std::v
   return locations;
 }
 
-inline void add_trial(Plan* plan, int location, EditKind edit, double strength, std::uint64_t seed,
-                      int fold) {
-  const int id = static_cast<int>(plan->trials.size());
-  const std::string hash = hash_hex(cat(location, " ", to_text(edit), " ", strength, " ", seed, " ", fold));
-  plan->trials.push_back({TrialId{id}, LocationId{location}, edit, strength, seed, fold, hash});
+/// Numbers and names the trial.
+inline void add_trial(Plan* plan, Trial trial) {
+  trial.id = TrialId{static_cast<int>(plan->trials.size())};
+  trial.hash = hash_hex(cat(trial.location.value, " ", to_text(trial.edit), " ", trial.strength, " ",
+                            trial.seed, " ", trial.fold));
+  plan->trials.push_back(trial);
 }
 
-inline Plan make_plan(const Options& options, const std::vector<HeadRows>& localiser) {
-  Plan plan{.shape = shape,
-            .folds = options.folds,
-            .locations = make_locations(options, localiser),
-            .trials = {},
-            .blocks = {}};
-  for (int place = 0; place < static_cast<int>(plan.locations.size()); ++place) {
-    const Location& location = plan.locations[static_cast<std::size_t>(place)];
-    const bool claimed = location.kind == LocationKind::top || location.kind == LocationKind::all;
-    for (int fold = 0; fold < options.folds; ++fold) {
-      if (location.fold >= 0 && location.fold != fold) continue;
-      add_trial(&plan, place, EditKind::optimal, 0.1, 0, fold);
-      if (location.kind != LocationKind::single) add_trial(&plan, place, EditKind::optimal, 0.1, 1, fold);
-      if (claimed || location.set == "random4")
-        for (const double alpha : {3.0, 10.0}) add_trial(&plan, place, EditKind::iti, alpha, 0, fold);
-    }
-  }
+/// Single heads with one seed, all else with two; ITI at the claimed sets and one random set, at two
+/// strengths.
+inline void add_trials(Plan* plan, int place, int fold) {
+  const Location& location = plan->locations[static_cast<std::size_t>(place)];
+  if (location.fold >= 0 && location.fold != fold) return;
+  const bool claimed = location.kind == LocationKind::top || location.kind == LocationKind::all;
+  const LocationId id{place};
+  add_trial(plan, {{}, id, EditKind::optimal, 0.1, 0, fold, ""});
+  if (location.kind != LocationKind::single) add_trial(plan, {{}, id, EditKind::optimal, 0.1, 1, fold, ""});
+  if (claimed || location.set == "random4")
+    for (const double alpha : {3.0, 10.0}) add_trial(plan, {{}, id, EditKind::iti, alpha, 0, fold, ""});
+}
+
+inline void add_blocks(Plan* plan) {
   std::map<std::string, std::vector<TrialId>> groups;
-  for (const Trial& trial : plan.trials)
-    groups[cat(trial.fold, to_text(trial.edit), trial.seed, plan.at(trial.location).first_layer())].push_back(
-        trial.id);
+  for (const Trial& trial : plan->trials) {
+    const int layer = plan->at(trial.location).first_layer();
+    groups[cat(trial.fold, to_text(trial.edit), trial.seed, layer)].push_back(trial.id);
+  }
   for (const auto& [name, ids] : groups) {
     for (std::size_t first = 0; first < ids.size(); first += lanes) {
-      Block block;
+      Block& block = plan->blocks.emplace_back();
       for (std::size_t i = first; i < std::min(ids.size(), first + lanes); ++i)
         block.trials.push_back(ids[i]);
       block.name = hash_hex(cat(name, first));
       block.cost = 1e9 * static_cast<double>(block.trials.size());
-      plan.blocks.push_back(block);
     }
   }
+}
+
+inline Plan make_plan(const Options& options, const std::vector<HeadRows>& localiser) {
+  Plan plan;
+  plan.shape = shape;
+  plan.folds = options.folds;
+  plan.locations = make_locations(options, localiser);
+  for (int place = 0; place < static_cast<int>(plan.locations.size()); ++place)
+    for (int fold = 0; fold < options.folds; ++fold) add_trials(&plan, place, fold);
+  add_blocks(&plan);
   return plan;
 }
 
