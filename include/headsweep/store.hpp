@@ -130,8 +130,8 @@ struct Event {
   std::string message{};
 };
 
-/// The folder that `-o` names: sweep.yaml; header.h5 and probe.h5, what is known before the first block; parts/,
-/// state/, lock.
+/// The folder that `-o` names: sweep.yaml; header.h5 and probe.h5, what is known before the first block;
+/// parts/, state/, lock.
 class SweepFolder {
  public:
   explicit SweepFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}

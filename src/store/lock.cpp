@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <headsweep/json.hpp>
 #include <optional>
 
@@ -76,11 +77,19 @@ class LockFile {
   int descriptor_ = -1;
 };
 
+/// Whether a process of this host still runs. One that was killed and not yet waited for is dead, too.
+bool runs_here(std::int64_t pid) {
+  if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return false;
+  std::ifstream in(cat("/proc/", pid, "/stat"));
+  const std::string stat((std::istreambuf_iterator<char>(in)), {});
+  const std::size_t name_end = stat.rfind(')');  // a name may hold anything
+  return name_end == std::string::npos || stat.substr(name_end, 3) != ") Z";
+}
+
 bool may_take_from(const Owner& owner, const Owner& self) {
   if (same_process(owner, self)) return true;
   if (!self.job.empty() && owner.job == self.job) return true;  // requeued
-  const bool dead =
-      owner.host == self.host && ::kill(static_cast<pid_t>(owner.pid), 0) != 0 && errno == ESRCH;
+  const bool dead = owner.host == self.host && !runs_here(owner.pid);
   return dead || self.beat - owner.beat > lock_silence;
 }
 

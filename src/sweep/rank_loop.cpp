@@ -193,6 +193,7 @@ ExitCode run_sweep(const World& world, const JobSpec& job, const RunOptions& opt
                   .begin = begin};
   const std::vector<std::string> todo = blocks_to_do(world, folder, header.plan, options);
   log_line(startup_text(world, job, header, todo.size()));
+  if (world.rank() == 0) folder.log({.kind = Event::Kind::run, .time = now_seconds()});
   Ticket ticket(world);
   try {
     do_blocks(loop, todo, ticket);

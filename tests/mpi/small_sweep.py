@@ -1,7 +1,5 @@
 """A sweep that takes seconds: the built-in model, a few questions, a few locations; and how two results are compared."""
 import json
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -82,16 +80,12 @@ def wait_until(condition, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-def kill_group(process: subprocess.Popen) -> None:
-    """SIGKILL for the launcher and every rank."""
-    children = subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, text=True).stdout.split()
-    ranks = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-    for pid in {*children, *ranks, str(process.pid)}:
-        try:
-            os.kill(int(pid), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+def kill_everything(process: subprocess.Popen, runs: Path) -> None:
+    """SIGKILL for the launcher and for every rank that works on `runs`."""
+    process.kill()
     process.wait()
+    while subprocess.run(["pkill", "-9", "-f", f"headsweep run .*{runs}"]).returncode == 0:
+        time.sleep(0.05)
 
 
 def datasets(file: Path) -> dict[str, numpy.ndarray]:

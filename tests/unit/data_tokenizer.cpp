@@ -119,7 +119,7 @@ TEST(WordLevel, RefusesBadFiles) {
       {"/model/vocab/the", "2147483648",
        "model: vocab: 'the': id 2147483648, a whole number from 0 to 2147483646 is due"},
       {"/model/vocab/the", "1.5", "model: vocab: 'the': id 1.5, a whole number from 0 to 2147483646 is due"},
-      {"/model/vocab/the", "7", "model: id 7 is that of 'the' and of '?'"},
+      {"/model/vocab/the", "7", "model: id 7 is that of '?' and of 'the'"},
       {"/model/vocab", "{}", "model: 'vocab' is empty"},
       {"/model/vocab", "[]", "model: an object 'vocab' is due"},
       {"/model/merges", "[]", "model: unknown field 'merges' (allowed: type, vocab, unk_token)"},
