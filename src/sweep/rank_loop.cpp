@@ -168,7 +168,10 @@ ExitCode run_sweep(const World& world, const JobSpec& job, const RunOptions& opt
   const double begin = now_seconds();
   at::set_num_threads(job.run.threads);
   Texts texts;
-  all_do(world, [&] { texts = read_texts(job); });
+  all_do(world, [&] {
+    texts = read_texts(job);
+    make_plan(job, shape_of(texts.config), size_of_data(job, texts), nullptr);  // refuses before a weight is read
+  });
   SweepFolder folder(options.folder);
   first_does(world, [&] { folder.open(identity_of(job, texts), options.resume, options.allow_other_build); });
   const Weights weights = share_weights(world, job, texts.config, options);
