@@ -122,7 +122,7 @@ PairScores score_pairs(const Weights& weights, const std::vector<PairBatch>& bat
                        const at::Tensor& tau, LogProb log_prob);
 
 /// mean of |gate| * norm(write) / norm(r) of each lane over the batch's prompt tokens and answer tokens, at
-/// the states of the unedited model, averaged over the lane's layers: [K] each.
+/// the states of the unedited model, averaged over the lane's layers: [K] each. Tokens on which the edit does not act count as 0.
 struct RelativeSize {
   at::Tensor prompt, answer;
 };

@@ -45,6 +45,7 @@ struct HeadRows {
 struct QuestionRow {
   std::string id, group, text;
   std::vector<SplitPart> part;  ///< per fold
+  int pairs = 0;                ///< preference pairs made of it
 };
 /// Identity of a sweep: two sweeps with equal `settings` and hashes may be joined.
 struct SweepIdentity {
@@ -121,7 +122,7 @@ class ResultsFile {
 
 /// One line of a state log.
 struct Event {
-  enum class Kind { start, done, failed, given_up, beat, run } kind = Kind::beat;
+  enum class Kind { start, done, given_up, run } kind = Kind::run;
   std::string block{};
   double time = 0, seconds = 0;
   std::int64_t bytes = 0;

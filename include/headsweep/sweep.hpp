@@ -32,8 +32,9 @@ class Stop {
   static void raise(Level level);
 };
 
-/// Runs the sweep on this rank. Collective. Returns done, trials_failed or stopped.
-ExitCode run_sweep(const World& world, const JobSpec& job, const RunOptions& options);
+/// Runs the sweep of a job file on this rank. Collective. Returns the code to end with; a user's mistake is told by
+/// rank 0 in one line. What it throws, this rank alone has met: the others cannot be waited for.
+ExitCode run_sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options);
 
 /// Counts of a sweep folder as its state logs tell them, for `status`: from any process, while it runs or
 /// after.

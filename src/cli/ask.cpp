@@ -27,6 +27,8 @@ ExitCode run_ask(const CommandLine& line) {
   ask_options.prompt = values["prompt"].as<std::string>();
   ask_options.stop = values["stop"].as<std::string>();
   ask_options.max_new_tokens = values["max-new-tokens"].as<int>();
+  if (ask_options.prompt.find("{question}") == std::string::npos)
+    throw BadUsage("--prompt must hold {question}");
   if (ask_options.max_new_tokens < 1) throw BadUsage("--max-new-tokens is at least 1");
   if (values.count("edit") > 0) ask_options.edit = parse_edit_reference(values["edit"].as<std::string>());
   const Asked asked = ask(ask_options);

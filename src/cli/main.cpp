@@ -55,7 +55,8 @@ ExitCode run_program(int argc, char** argv) {
     log_line(cat("headsweep: ", error.what()));
     return error.code();
   } catch (const std::exception& error) {
-    log_error(cat("headsweep: internal error: ", error.what()));
+    const std::string what = error.what();  // torch appends a stack trace in further lines
+    log_error(cat("headsweep: ", what.substr(0, what.find('\n'))));
     return ExitCode::internal;
   }
 }

@@ -1,6 +1,5 @@
 // cli: `headsweep run`: the only command that starts MPI.
 #include <headsweep/comm.hpp>
-#include <headsweep/job.hpp>
 #include <headsweep/sweep.hpp>
 
 #include "cli/command.hpp"
@@ -46,18 +45,6 @@ RunOptions read_options(const CommandLine& line, const options::variables_map& v
   return run;
 }
 
-/// All ranks read the job; a mistake in it is the same on every rank, and rank 0 tells it.
-ExitCode sweep(World& world, const std::string& job, const RunOptions& run) {
-  ExitCode code = ExitCode::internal;
-  try {
-    code = run_sweep(world, read_job(job), run);
-  } catch (const Error& error) {
-    log_line(cat("headsweep: ", error.what()));
-    code = error.code();
-  }
-  return code;
-}
-
 }  // namespace
 
 ExitCode run_run(const CommandLine& line) {
@@ -69,11 +56,13 @@ ExitCode run_run(const CommandLine& line) {
   Stop::install();
   ExitCode code = ExitCode::internal;
   try {
-    code = sweep(world, values["JOB"].as<std::vector<std::string>>().front(), run);
+    code = run_sweep(world, values["JOB"].as<std::vector<std::string>>().front(), run);
   } catch (const std::exception& error) {
-    // Not a user's mistake: this rank alone may have met it, and the others cannot be waited for.
-    log_error(cat("headsweep: rank ", world.rank(), ": internal error: ", error.what()));
-    world.abort(static_cast<int>(ExitCode::internal));
+    const std::string what = error.what();  // torch appends a stack trace in further lines
+    log_error(
+        cat("headsweep: rank ", world.rank(), " on ", host_name(), ": ", what.substr(0, what.find('\n'))));
+    const auto* known = dynamic_cast<const Error*>(&error);
+    world.abort(static_cast<int>(known != nullptr ? known->code() : ExitCode::internal));
   }
   world.close();
   // One rank speaks for all, so that a launcher reports one code.

@@ -36,11 +36,15 @@ void check_slice(const Weights& weights, const PairBatch& batch, Head head) {
   const at::Tensor gate =
       at::matmul(prefix.outputs, layer.a[0]).unsqueeze(1) * batch.tokens.active.unsqueeze(1);
   const at::Tensor changed = prefix.outputs + gate * b;  // [T, C]
-  const at::Tensor untouched = at::ones({config.width()}, b.options());
-  untouched.narrow(0, head.index * config.head_dim, config.head_dim).zero_();
-  demand(((changed - prefix.outputs) * untouched).abs().max().item<double>() == 0,
-         cat("an edit at ", head, " changed another head's slice"));
   const at::Tensor& o = weights.layers.at(static_cast<std::size_t>(head.layer)).o;
+  // What is written comes from the head's own columns of W_o alone.
+  const auto slice = [&](const at::Tensor& values) {
+    return values.narrow(-1, head.index * config.head_dim, config.head_dim);
+  };
+  const at::Tensor write = params.edits(weights).layers.at(head.layer).write[0];
+  demand(largest_difference(write, at::matmul(slice(o), slice(layer.b)[0])) <=
+             1e-4 * write.abs().max().item<double>(),
+         cat("an edit at ", head, " wrote through another head"));
   const Prefix edited{.layer = head.layer,
                       .outputs = changed,
                       .residual = prefix.residual + at::matmul(changed - prefix.outputs, o.t())};

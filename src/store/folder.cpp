@@ -152,8 +152,11 @@ void SweepFolder::put(const Part& part, double seconds, int rank) {
   event.part_hash = hash_hex(image);
   event.rank = rank;
   event.trials = static_cast<int>(part.records.size());
-  for (const TrialRecord& record : part.records)
-    event.failed_trials += record.status == TrialStatus::failed ? 1 : 0;
+  for (const TrialRecord& record : part.records) {
+    if (record.status != TrialStatus::failed) continue;
+    if (event.failed_trials++ == 0)
+      event.message = cat("trial ", record.trial.value, ": ", record.stage, ": ", record.message);
+  }
   append_event(folder_ / "state", event, Sync::yes);
 }
 

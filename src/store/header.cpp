@@ -60,6 +60,8 @@ void write_questions(ColumnWriter* out, const SweepHeader& header) {
              column_of<std::string>(header.questions, [](const Row& row) { return row.group; }));
   out->write("questions/text",
              column_of<std::string>(header.questions, [](const Row& row) { return row.text; }));
+  out->write("questions/pairs",
+             column_of<std::int32_t>(header.questions, [](const Row& row) { return row.pairs; }));
   std::vector<std::uint8_t> part;
   std::vector<std::int32_t> item_question;
   for (int fold = 0; fold < header.plan.folds; ++fold) {

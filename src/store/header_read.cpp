@@ -107,10 +107,11 @@ std::vector<QuestionRow> read_questions(ColumnReader* in) {
   const auto group = in->read_texts("questions/group");
   const auto text = in->read_texts("questions/text");
   const auto part = in->read<std::uint8_t>("questions/part");
+  const auto pairs = in->read<std::int32_t>("questions/pairs");
   const std::size_t folds = in->extent("fold");
   std::vector<QuestionRow> questions;
   for (std::size_t i = 0; i < id.size(); ++i) {
-    QuestionRow& question = questions.emplace_back(QuestionRow{id[i], group[i], text[i], {}});
+    QuestionRow& question = questions.emplace_back(QuestionRow{id[i], group[i], text[i], {}, pairs[i]});
     for (std::size_t fold = 0; fold < folds; ++fold) {
       const std::uint8_t value = part[fold * id.size() + i];
       sound(value <= 2, "questions/part: ", int{value}, ", 0 to 2 are allowed");

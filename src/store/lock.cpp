@@ -89,8 +89,8 @@ bool runs_here(std::int64_t pid) {
 bool may_take_from(const Owner& owner, const Owner& self) {
   if (same_process(owner, self)) return true;
   if (!self.job.empty() && owner.job == self.job) return true;  // requeued
-  const bool dead = owner.host == self.host && !runs_here(owner.pid);
-  return dead || self.beat - owner.beat > lock_silence;
+  if (owner.host == self.host) return !runs_here(owner.pid);
+  return self.beat - owner.beat > lock_silence;
 }
 
 }  // namespace

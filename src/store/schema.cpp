@@ -77,6 +77,7 @@ void add_design(Table* table) {
   add("questions", {"", "id", text, {"question"}, "text", "id of the question in the behaviour file"});
   add("questions", {"", "group", text, {"question"}, "text", "questions of one group are never split"});
   add("questions", {"", "part", u8, {"fold", "question"}, "1", "0 training, 1 validation, 2 test"});
+  add("questions", {"", "pairs", i32, {"question"}, "1", "preference pairs made of the question"});
   add("questions", {"", "text", text, {"question"}, "text", "the question"});
   add("blocks",
       {"", "name", text, {"block"}, "text", "name of the block: hash of its trials, name of its part"});

@@ -12,10 +12,11 @@ void all_do(const World& world, const std::function<void()>& work) {
   } catch (const Error& error) {
     outcome = cat(static_cast<int>(error.code()), error.what());
   } catch (const std::exception& error) {
-    outcome = cat(static_cast<int>(ExitCode::internal), error.what());
+    const std::string what = error.what();  // torch appends a stack trace in further lines
+    outcome = cat(static_cast<int>(ExitCode::internal), what.substr(0, what.find('\n')));
   }
   for (const std::string& told : world.all_gather(outcome))
-    if (!told.empty()) throw Error(static_cast<ExitCode>(told[0] - '0'), told.substr(1));
+    if (!told.empty()) throw SharedError(static_cast<ExitCode>(told[0] - '0'), told.substr(1));
 }
 
 void first_does(const World& world, const std::function<void()>& work) {

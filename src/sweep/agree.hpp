@@ -3,9 +3,16 @@
 #pragma once
 
 #include <functional>
+#include <headsweep/base.hpp>
 #include <headsweep/comm.hpp>
 
 namespace headsweep {
+
+/// An error that every rank has been told of: all of them may end in good order.
+class SharedError : public Error {
+ public:
+  using Error::Error;
+};
 
 /// Every rank does `work`; if it throws an Error anywhere, the lowest such rank's error is thrown on all.
 /// Collective.

@@ -133,6 +133,9 @@ Asked ask(const AskOptions& options) {
       model.tokenizer->encode(fill_prompt(prompt_template, options.question), "question");
   for (const int id : prompt)
     require(id < model.weights.config.vocab, "question: token ", id, " is outside the model's vocabulary");
+  const int most = model.weights.config.max_tokens, length = static_cast<int>(prompt.size());
+  require(length + how.max_new_tokens <= most, "question: ", length, " tokens and an answer of at most ",
+          how.max_new_tokens, ", the model takes ", most);
   const auto answer = [&](const LaneEdits& edits) {
     return generate(model.weights, *model.tokenizer, {prompt}, edits, how).front().front().text;
   };
@@ -155,6 +158,7 @@ void score_lines(const std::filesystem::path& model, const std::filesystem::path
     Continuation tokens = read_line(line, opened, where);
     lines.emplace_back(std::move(line), std::move(tokens));
   }
+  require(!lines.empty(), file.string(), ": holds no line to score");
   for (auto& [line, tokens] : lines) {
     const std::vector<double> log_probs = score(opened.weights, tokens, stored ? &*stored : nullptr);
     double sum = 0;

@@ -59,11 +59,12 @@ float norm_of(const std::vector<EditLayer>& layers, std::vector<float> EditLayer
 }
 
 /// Loss and margin of the parts the job asks for. ITI has no tau: its loss is not defined, its margin is.
-void add_pair_scores(const BlockInputs& in, const FoldGround& fold, const LaneEdits& edits,
-                     const std::vector<LaneSpec>& specs, bool has_loss, std::vector<TrialRecord>& records) {
+void add_pair_scores(const BlockInputs& in, const FoldGround::Measured& pairs, const LaneEdits& edits,
+                     const std::vector<LaneSpec>& specs, std::vector<TrialRecord>& records) {
   const at::Tensor tau = tau_of(specs, in.weights.device());
+  const bool has_loss = in.plan.at(records.front().trial).edit != EditKind::iti;
   for (const SplitPart part : {SplitPart::val, SplitPart::test}) {
-    const auto& batches = fold.pairs(part);
+    const auto& batches = part == SplitPart::val ? pairs.validation : pairs.test;
     if (batches.empty()) continue;
     const PairScores scores = score_pairs(in.weights, batches, edits, tau, in.job.training.log_prob);
     for (std::size_t k = 0; k < records.size(); ++k) {
@@ -89,16 +90,33 @@ void add_sizes(const BlockInputs& in, const PairBatch& batch, const Lanes& lanes
   }
 }
 
-/// A failed lane keeps no scores: what was measured of it is not what was asked for.
+/// Says why an edit is no edit: a parameter or its effect on the sample that is not finite. Empty if all is
+/// well.
+std::string infinite_in(const TrialRecord& record) {
+  for (const EditLayer& layer : record.edit)
+    for (const auto* values : {&layer.a, &layer.b})
+      for (const float value : *values)
+        if (!std::isfinite(value)) return cat("a parameter at layer ", layer.layer, " is ", value);
+  if (!std::isfinite(record.relative_size_prompt + record.relative_size_answer))
+    return "the size of the edit is not finite";
+  if (std::isinf(record.test.margin) || std::isinf(record.validation.margin)) return "the margin is infinite";
+  return "";
+}
+
+/// A failed lane keeps its curve and no scores: what was measured of it is not what was asked for.
 void mark_failed(const std::vector<std::string>& failed, std::vector<TrialRecord>& records) {
   for (std::size_t k = 0; k < records.size(); ++k) {
-    if (failed[k].empty()) continue;
     TrialRecord& record = records[k];
+    const std::string infinite = failed[k].empty() ? infinite_in(record) : "";
+    if (failed[k].empty() && infinite.empty()) continue;
     record.status = TrialStatus::failed;
-    record.stage = "training";
-    record.message = failed[k];
+    record.stage = failed[k].empty() ? "evaluation" : "training";
+    record.message = failed[k].empty() ? infinite : failed[k];
     record.validation = record.test = Metrics{};
+    record.training.val_loss = record.relative_size_prompt = record.relative_size_answer = not_measured;
+    record.norm_a = record.norm_b = not_measured;
     record.items.clear();
+    record.edit.clear();
   }
 }
 
@@ -114,8 +132,8 @@ std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
   const Lanes lanes = make_lanes(in, first, specs, fold, tick);
   const c10::NoGradGuard frozen;
   const LaneEdits edits = lanes.params.edits(in.weights);
-  const auto results =
-      fold.evaluation().measure(edits, trained ? in.job.training.edit_from : in.job.iti.edit_from, tick);
+  const EditFrom from = trained ? in.job.training.edit_from : in.job.iti.edit_from;
+  const auto results = fold.evaluation().measure(edits, from, tick);
 
   std::vector<TrialRecord> records(block.trials.size());
   for (std::size_t k = 0; k < records.size(); ++k) {
@@ -129,8 +147,9 @@ std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
     record.test = results[k].test;
     record.items = results[k].items;
   }
-  add_pair_scores(in, fold, edits, specs, trained, records);
-  add_sizes(in, fold.sample(), lanes, edits, records);
+  const FoldGround::Measured& pairs = fold.measured(from);
+  add_pair_scores(in, pairs, edits, specs, records);
+  add_sizes(in, pairs.sample, lanes, edits, records);
   mark_failed(lanes.trained.failed, records);
   for (TrialRecord& record : records)
     record.seconds = (now_seconds() - begin) / static_cast<double>(records.size());

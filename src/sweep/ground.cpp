@@ -30,6 +30,21 @@ std::string hash_texts(const JobSpec& job, const Behaviour& behaviour) {
   return hash_hex(cat(behaviour.hash, text, hash_file(job.model.folder / "tokenizer.json")));
 }
 
+std::vector<ProbeText> read_probe_texts(const JobSpec& job, const Texts& texts, const Split& split,
+                                        Suffix suffix) {
+  auto read = make_probe_texts(texts.behaviour, split, *texts.tokenizer, job, suffix);
+  for (const ProbeText& text : read) {
+    const std::string& id = texts.behaviour.questions[static_cast<std::size_t>(text.question)].id;
+    require(text.ids.size() <= static_cast<std::size_t>(texts.config.max_tokens), texts.behaviour.file,
+            ": question '", id, "': its probe text has ", text.ids.size(),
+            " tokens, the model reads at most ", texts.config.max_tokens);
+    for (const int token : text.ids)
+      require(token < texts.config.vocab, texts.behaviour.file, ": question '", id, "': token ", token,
+              " of its probe text, the model's vocabulary has ", texts.config.vocab);
+  }
+  return read;
+}
+
 bool names(const std::vector<SplitPart>& parts, SplitPart part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
@@ -45,6 +60,10 @@ Texts read_texts(const JobSpec& job) {
   texts.tokens = tokenize_questions(texts.behaviour, *texts.tokenizer, job, texts.config.vocab,
                                     texts.config.max_tokens, texts.config.eos);
   texts.documents = tokenize_documents(job, *texts.tokenizer, texts.config);
+  for (const Split& split : texts.splits) {
+    texts.probe.push_back(read_probe_texts(job, texts, split, job.probe.suffix));
+    texts.sigma.push_back(read_probe_texts(job, texts, split, job.probe.sigma_suffix));
+  }
   texts.hash = hash_texts(job, texts.behaviour);
   return texts;
 }
@@ -92,14 +111,7 @@ FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& we
   };
   train_ = pairs_of(SplitPart::train);
   validation_ = pairs_of(SplitPart::val);
-  const std::size_t sample = std::min(validation_.size(), static_cast<std::size_t>(job.training.batch));
-  sample_ =
-      pack_pairs(weights, {validation_.begin(), validation_.begin() + static_cast<std::ptrdiff_t>(sample)},
-                 job.training);
-  if (names(job.evaluation.pairs, SplitPart::val))
-    validation_batches_ = pack_evaluation(weights, validation_, job.training);
-  if (names(job.evaluation.pairs, SplitPart::test))
-    test_batches_ = pack_evaluation(weights, pairs_of(SplitPart::test), job.training);
+  test_ = pairs_of(SplitPart::test);
   evaluation_ = std::make_unique<Evaluation>(Evaluation::Inputs{.weights = weights,
                                                                 .tokenizer = *texts.tokenizer,
                                                                 .behaviour = texts.behaviour,
@@ -117,8 +129,19 @@ const TrainingData& FoldGround::training(std::uint64_t seed) {
   return *training_;
 }
 
-const std::vector<PairBatch>& FoldGround::pairs(SplitPart part) const {
-  return part == SplitPart::test ? test_batches_ : validation_batches_;
+const FoldGround::Measured& FoldGround::measured(EditFrom from) {
+  const auto known = measured_.find(from);
+  if (known != measured_.end()) return known->second;
+  TrainingSpec spec = job_.training;
+  spec.edit_from = from;
+  Measured& made = measured_[from];
+  const std::size_t sample = std::min(validation_.size(), static_cast<std::size_t>(spec.batch));
+  const auto end = validation_.begin() + static_cast<std::ptrdiff_t>(sample);
+  made.sample = pack_pairs(weights_, {validation_.begin(), end}, spec);
+  if (names(job_.evaluation.pairs, SplitPart::val))
+    made.validation = pack_evaluation(weights_, validation_, spec);
+  if (names(job_.evaluation.pairs, SplitPart::test)) made.test = pack_evaluation(weights_, test_, spec);
+  return made;
 }
 
 FoldGround& Ground::fold(int fold) {

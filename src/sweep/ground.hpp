@@ -7,6 +7,7 @@
 #include <headsweep/eval.hpp>
 #include <headsweep/model.hpp>
 #include <headsweep/plan.hpp>
+#include <map>
 #include <memory>
 
 namespace headsweep {
@@ -19,7 +20,9 @@ struct Texts {
   std::vector<TokenizedQuestion> tokens;
   std::vector<Split> splits;                ///< one per fold
   std::vector<std::vector<int>> documents;  ///< running text
-  std::string hash;                         ///< of behaviour file, text file, tokenizer
+  /// Per fold: the texts whose head outputs give the probe and, by another reading, sigma.
+  std::vector<std::vector<ProbeText>> probe, sigma;
+  std::string hash;  ///< of behaviour file, text file, tokenizer
 };
 Texts read_texts(const JobSpec& job);
 ModelShape shape_of(const ModelConfig& config);
@@ -32,18 +35,19 @@ class FoldGround {
   FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights, int fold);
   [[nodiscard]] const Evaluation& evaluation() const { return *evaluation_; }
   [[nodiscard]] const TrainingData& training(std::uint64_t seed);
-  /// The first validation pairs, where the size of edits is measured.
-  [[nodiscard]] const PairBatch& sample() const { return sample_; }
-  /// Pairs whose loss is measured on a part of the split, packed; empty unless the job asks for it.
-  [[nodiscard]] const std::vector<PairBatch>& pairs(SplitPart part) const;
+  /// Pairs that edits are measured on, packed for the token from which an edit acts.
+  struct Measured {
+    PairBatch sample;                         ///< the first validation pairs: the size of edits
+    std::vector<PairBatch> validation, test;  ///< loss and margin; empty unless the job asks for them
+  };
+  [[nodiscard]] const Measured& measured(EditFrom from);
 
  private:
   const JobSpec& job_;
   const Weights& weights_;
   int fold_;
-  std::vector<Pair> train_, validation_;
-  PairBatch sample_;
-  std::vector<PairBatch> validation_batches_, test_batches_;
+  std::vector<Pair> train_, validation_, test_;
+  std::map<EditFrom, Measured> measured_;
   std::unique_ptr<Evaluation> evaluation_;
   std::uint64_t seed_ = 0;
   std::unique_ptr<TrainingData> training_;

@@ -25,8 +25,7 @@ std::vector<std::string> running_now(const std::vector<Event>& events) {
   for (const Event& event : events) {
     if (event.kind == Event::Kind::run) in_hand.clear();
     if (event.kind == Event::Kind::start) in_hand[event.rank] = &event;
-    const bool ends = event.kind == Event::Kind::done || event.kind == Event::Kind::failed ||
-                      event.kind == Event::Kind::given_up;
+    const bool ends = event.kind == Event::Kind::done || event.kind == Event::Kind::given_up;
     if (ends) in_hand.erase(event.rank);
   }
   std::vector<std::string> lines;
@@ -52,7 +51,6 @@ Standing standing_of(const Plan& plan, const std::vector<Event>& events, double 
   for (const Event& event : events) {
     if (now.started == 0) now.started = event.time;
     now.last_sign = std::max(now.last_sign, event.time);
-    if (event.kind == Event::Kind::failed) now.errors.push_back(event.message);
     const auto found = blocks.find(event.block);
     if (event.kind != Event::Kind::done || found == blocks.end()) continue;
     if (failed.count(event.block) == 0) {

@@ -16,6 +16,23 @@ namespace {
 /// Thrown by the tick inside a block that has to be given up.
 struct GiveUp {};
 
+/// Says every 30 seconds, on rank 0, that the owner of the folder lives.
+class Heart {
+ public:
+  Heart(SweepFolder& folder, bool beats) : folder_(folder), beats_(beats) {}
+  void beat() {
+    const double now = now_seconds();
+    if (!beats_ || now - last_ < 30) return;
+    last_ = now;
+    folder_.beat();
+  }
+
+ private:
+  SweepFolder& folder_;
+  bool beats_;
+  double last_ = 0;
+};
+
 /// What the loop over blocks needs.
 struct Loop {
   const World& world;
@@ -24,8 +41,32 @@ struct Loop {
   SweepFolder& folder;
   const SweepHeader& header;
   const BlockInputs& inputs;
+  Heart& heart;
   double begin;
 };
+
+std::filesystem::path existing_parent(std::filesystem::path folder) {
+  folder = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
+}
+
+/// Refuses a folder whose disk cannot hold the parts and the results gathered from them.
+void require_room(const std::filesystem::path& folder, const Plan& plan, const DataSize& data) {
+  constexpr double bytes_an_item = 128, bytes_a_trial = 4096;
+  const double bytes_a_layer = sizeof(float) * 2.0 * plan.shape.heads * plan.shape.head_dim;  // a and b
+  double bytes = 0;
+  for (const Trial& trial : plan.trials) {
+    std::set<int> layers;
+    for (const Head& head : plan.at(trial.location).heads) layers.insert(head.layer);
+    bytes += bytes_a_trial + bytes_an_item * data.test_questions +
+             bytes_a_layer * static_cast<double>(layers.size());
+  }
+  std::error_code error;
+  const auto space = std::filesystem::space(folder, error);
+  require(error || static_cast<double>(space.available) > 2 * bytes, folder.string(), ": ", space.available,
+          " bytes are free, the sweep needs about ", std::ceil(2 * bytes));
+}
 
 /// Names of the blocks to do, in the order of the draw; rank 0 looks at the folder. Collective.
 std::vector<std::string> blocks_to_do(const World& world, const SweepFolder& folder, const Plan& plan,
@@ -69,14 +110,10 @@ double do_block(const Loop& loop, const Block& block, int attempt) {
   start.rank = loop.world.rank();
   start.trials = static_cast<int>(block.trials.size());
   loop.folder.log(start);
-  double beaten = begin;
   const auto tick = [&] {
     loop.world.tick();
+    loop.heart.beat();
     if (Stop::level() == Stop::Level::now) throw GiveUp{};
-    if (loop.world.rank() == 0 && now_seconds() - beaten > 30) {
-      beaten = now_seconds();
-      loop.folder.beat();
-    }
   };
   Part part{.block = block.name,
             .sweep_hash = sweep_hash(loop.header.identity),
@@ -120,7 +157,7 @@ void do_blocks(const Loop& loop, const std::vector<std::string>& todo, Ticket& t
 }
 
 /// Gathers on rank 0 and says how the sweep stands. Nothing is gathered where the launcher is about to kill.
-ExitCode finish(const World& world, const SweepFolder& folder, bool stopped) {
+ExitCode finish(const World& world, const SweepFolder& folder) {
   Gathered gathered;
   const bool hurried = world.max(Stop::level() == Stop::Level::now ? 1 : 0) > 0;
   if (!hurried) {
@@ -129,7 +166,7 @@ ExitCode finish(const World& world, const SweepFolder& folder, bool stopped) {
       log_line(cat(folder.results().string(), ": ", gathered.done, " trials done, ", gathered.failed,
                    " failed, ", gathered.missing, " missing"));
   }
-  if (stopped || world.sum(gathered.missing) > 0) {
+  if (hurried || world.sum(gathered.missing) > 0) {
     log_line(cat("stopped early; go on with --resume -o ", folder.path().string()));
     return ExitCode::stopped;
   }
@@ -162,24 +199,18 @@ std::string startup_text(const World& world, const JobSpec& job, const SweepHead
              world.size() == 1 ? "" : "s", " on ", header.device);
 }
 
-}  // namespace
-
-ExitCode run_sweep(const World& world, const JobSpec& job, const RunOptions& options) {
+ExitCode sweep_folder(const World& world, const JobSpec& job, const RunOptions& options, const Texts& texts,
+                      SweepFolder& folder) {
   const double begin = now_seconds();
-  at::set_num_threads(job.run.threads);
-  Texts texts;
-  all_do(world, [&] {
-    texts = read_texts(job);
-    make_plan(job, shape_of(texts.config), size_of_data(job, texts), nullptr);  // refuses before a weight is read
-  });
-  SweepFolder folder(options.folder);
-  first_does(world, [&] { folder.open(identity_of(job, texts), options.resume, options.allow_other_build); });
+  Heart heart(folder, world.rank() == 0);
   const Weights weights = share_weights(world, job, texts.config, options);
+  heart.beat();
   const SweepHeader header = prepare_header(world, job, options, texts, weights, folder);
+  heart.beat();
   std::vector<HeadTable> tables;
   for (const HeadRows& rows : header.localiser) tables.push_back(table_of(rows, weights.config));
   Ground ground(job, texts, weights);
-  all_do(world, [&] { check_edits(weights, ground.fold(0).sample()); });
+  all_do(world, [&] { check_edits(weights, ground.fold(0).measured(job.training.edit_from).sample); });
 
   const BlockInputs inputs{.job = job,
                            .plan = header.plan,
@@ -193,25 +224,55 @@ ExitCode run_sweep(const World& world, const JobSpec& job, const RunOptions& opt
                   .folder = folder,
                   .header = header,
                   .inputs = inputs,
+                  .heart = heart,
                   .begin = begin};
   const std::vector<std::string> todo = blocks_to_do(world, folder, header.plan, options);
   log_line(startup_text(world, job, header, todo.size()));
   if (world.rank() == 0) folder.log({.kind = Event::Kind::run, .time = now_seconds()});
   Ticket ticket(world);
-  try {
-    do_blocks(loop, todo, ticket);
-  } catch (const std::exception& error) {
-    // One rank alone is in trouble: the others cannot be waited for. What is finished stays; a resume does
-    // the rest.
-    log_error(cat("rank ", world.rank(), " on ", host_name(), ": ", error.what()));
-    const auto* known = dynamic_cast<const Error*>(&error);
-    world.abort(static_cast<int>(known != nullptr ? known->code() : ExitCode::internal));
-  }
+  do_blocks(loop, todo, ticket);
   ticket.close();
-  const bool stopped = world.max(Stop::level() == Stop::Level::none ? 0 : 1) > 0;
-  const ExitCode code = finish(world, folder, stopped);
-  first_does(world, [&] { folder.release(); });
-  return code;
+  return finish(world, folder);
+}
+
+/// Opens the folder, sweeps, and gives the lock back; a folder that was made in vain is taken away again.
+ExitCode sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
+  JobSpec job;
+  Texts texts;
+  all_do(world, [&] {
+    job = read_job(job_file);
+    at::set_num_threads(job.run.threads);
+    texts = read_texts(job);
+    const DataSize data = size_of_data(job, texts);
+    const Plan plan = make_plan(job, shape_of(texts.config), data,
+                                nullptr);  // refuses what it must before a weight is read
+    require_room(existing_parent(options.folder), plan, data);
+  });
+  const bool made = !std::filesystem::exists(options.folder);
+  SweepFolder folder(options.folder);
+  first_does(world, [&] { folder.open(identity_of(job, texts), options.resume, options.allow_other_build); });
+  try {
+    const ExitCode code = sweep_folder(world, job, options, texts, folder);
+    first_does(world, [&] { folder.release(); });
+    return code;
+  } catch (const SharedError&) {
+    if (world.rank() == 0) {
+      folder.release();
+      if (made && !folder.exists()) std::filesystem::remove_all(folder.path());
+    }
+    throw;
+  }
+}
+
+}  // namespace
+
+ExitCode run_sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
+  try {
+    return sweep(world, job_file, options);
+  } catch (const SharedError& error) {
+    log_line(cat("headsweep: ", error.what()));
+    return error.code();
+  }
 }
 
 }  // namespace headsweep

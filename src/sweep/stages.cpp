@@ -1,6 +1,7 @@
 // sweep: the stages before the first block.
 #include "sweep/stages.hpp"
 
+#include <cstdlib>
 #include <cstring>
 
 #include "sweep/agree.hpp"
@@ -52,7 +53,7 @@ at::Tensor capture_all(const World& world, const Weights& weights, const std::ve
   return all;
 }
 
-std::vector<QuestionRow> question_rows(const Texts& texts) {
+std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
   std::vector<QuestionRow> rows;
   for (std::size_t i = 0; i < texts.behaviour.questions.size(); ++i) {
     const Question& question = texts.behaviour.questions[i];
@@ -60,6 +61,10 @@ std::vector<QuestionRow> question_rows(const Texts& texts) {
     for (const Split& split : texts.splits) row.part.push_back(split.part_of[i]);
     rows.push_back(std::move(row));
   }
+  std::vector<int> all(rows.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+  for (const Pair& pair : make_pairs(texts.tokens, texts.behaviour, all, job.training, job.seed))
+    ++rows[static_cast<std::size_t>(pair.question)].pairs;
   return rows;
 }
 
@@ -86,6 +91,13 @@ Weights share_weights(const World& world, const JobSpec& job, const ModelConfig&
     all_do(world, [&] { weights = load_weights(job.model.folder, config, load); });
     return weights;
   }
+  // Same bits on the same GPU: no float atomics, a fixed workspace for matrix products.
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+  at::globalContext().setDeterministicAlgorithms(true, false);
+  // The reader's own errors (a malformed file, NaN) must be known to all before any rank waits for a
+  // broadcast.
+  first_does(world,
+             [&] { load_weights(job.model.folder, config, {.device = at::kCPU, .strict = options.strict}); });
   GpuGroup group(world, device.index());
   load.share = share_through(group);
   load.reads = world.rank() == 0;
@@ -102,17 +114,14 @@ SweepIdentity identity_of(const JobSpec& job, const Texts& texts) {
 std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, const Texts& texts,
                                      const Weights& weights) {
   std::vector<HeadTable> tables;
-  for (const Split& split : texts.splits) {
-    const auto read = [&](Suffix suffix) {
-      return make_probe_texts(texts.behaviour, split, *texts.tokenizer, job, suffix);
-    };
-    const std::vector<ProbeText> probe = read(job.probe.suffix), sigma = read(job.probe.sigma_suffix);
+  for (std::size_t fold = 0; fold < texts.splits.size(); ++fold) {
+    const std::vector<ProbeText>&probe = texts.probe[fold], &sigma = texts.sigma[fold];
     const at::Tensor outputs = capture_all(world, weights, probe, job.probe.batch);
     const bool same = job.probe.suffix == job.probe.sigma_suffix;
     const at::Tensor others = same ? outputs : capture_all(world, weights, sigma, job.probe.batch);
     all_do(world, [&] {
       tables.push_back(locate({.texts = probe, .outputs = outputs}, {.texts = sigma, .outputs = others},
-                              split, weights.config, job.probe.c));
+                              texts.splits[fold], weights.config, job.probe.c));
     });
   }
   return tables;
@@ -153,7 +162,7 @@ SweepHeader make_header(const JobSpec& job, const RunOptions& options, const Tex
     header.localiser.push_back(rows_of(table));
   }
   header.plan = make_plan(job, shape_of(weights.config), size_of_data(job, texts), &ranking);
-  header.questions = question_rows(texts);
+  header.questions = question_rows(job, texts);
   for (int fold = 0; fold < header.plan.folds; ++fold) {
     FoldGround ground(job, texts, weights, fold);
     const Evaluation::Result& unedited = ground.evaluation().baseline();
