@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 SEEDS_NOTE = """\
 The recipe does not pass its gate at every seed. With torch 2.11 it passes at seed 0 and fails at seed 1 on the Intel
 Xeon where the shipped weights were made, and fails at seed 0 on an AMD EPYC: another kind of CPU or version of torch
-rounds differently, which acts like another seed. A model that fails knows the facts as well, but what it knows of an
+rounds differently, which may act like another seed. A model that fails knows the facts as well, but what it knows of an
 answer's truth is not to be read from single heads. So the weights are shipped, and a model of your own needs the gate.
 """
 

@@ -1,14 +1,17 @@
 """The sweep over real ranks: the same bits for any number of them, after kills and resumes; stops; refusals."""
+import json
 import os
 import random
+import shutil
 import signal
+import subprocess
 import time
 
 import h5py
 import pytest
 
-from launch import OVER_TCP
-from small_sweep import (differing, events, headsweep, kill_everything, parts, start, sweep, wait_until, write_job)
+from launch import OVER_TCP, environment, launch_line
+from small_sweep import (WORLD, differing, events, headsweep, kill_everything, parts, start, sweep, wait_until, write_job)
 
 LONG = os.environ.get("HEADSWEEP_LONG") == "1"
 
@@ -142,3 +145,39 @@ def test_all_ranks_finish_on_bad_input_with_one_line(tmp_path):
     assert refused.returncode == 3
     assert "2016" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "runs" / "parts").exists() or parts(tmp_path / "runs") == []
+
+
+def test_one_rank_that_meets_a_mistake_alone_ends_all(whole, tmp_path):
+    job, _ = whole
+    line = launch_line(1, "headsweep", "run", job, "-o", tmp_path / "runs")
+    line += [":", "-n", "1", *line[line.index("-n") + 2:]]
+    line[line.index(str(job), line.index(":"))] = str(tmp_path / "nowhere.yaml")
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert done.stderr.strip() == f"headsweep: {tmp_path}/nowhere.yaml: no such file"
+
+
+def broken_model(tmp_path, **config):
+    """A copy of the built-in model with changed settings, and a job on it."""
+    model = tmp_path / "model"
+    shutil.copytree(WORLD, model, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    settings = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(settings | config))
+    return model, write_job(tmp_path, **{f"folder: {WORLD}": f"folder: {model}"})
+
+
+def test_a_broken_model_leaves_no_folder_behind(tmp_path):
+    model, job = broken_model(tmp_path)
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    refused = sweep(job, tmp_path / "runs", ranks=2)
+    assert refused.returncode == 3
+    assert "model.safetensors" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_texts_longer_than_the_model_reads_are_refused_before_the_weights(tmp_path):
+    _, job = broken_model(tmp_path, max_position_embeddings=24)
+    refused = sweep(job, tmp_path / "runs")
+    assert refused.returncode == 3
+    assert "the model reads at most 24" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
