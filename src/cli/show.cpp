@@ -38,8 +38,8 @@ ExitCode run_show(const CommandLine& line) {
   const auto questions = results.questions();
   const SweepHeader::Baseline before = results.baseline(row.fold);
   std::cout << std::setprecision(3) << "trial " << reference.trial.value << ": " << row.edit << " at "
-            << row.location << " (" << row.heads.size() << " heads), strength " << row.strength << ", seed "
-            << row.seed << ", fold " << row.fold << "\n";
+            << row.location << " (" << row.heads.size() << (row.heads.size() == 1 ? " head" : " heads")
+            << "), strength " << row.strength << ", seed " << row.seed << ", fold " << row.fold << "\n";
   if (row.record.status != TrialStatus::done) {
     std::cout << (row.record.status == TrialStatus::failed ? cat("failed: ", row.record.message) : "missing")
               << "\n";

@@ -66,7 +66,8 @@ Standing standing_of(const Plan& plan, const std::vector<Event>& events, double 
   }
   for (const auto& [name, count] : failed) now.trials_failed += count;
   if (now.errors.size() > errors_shown) now.errors.erase(now.errors.begin(), now.errors.end() - errors_shown);
-  const double elapsed = std::max(now_seconds(), now.last_sign) - since;
+  const bool complete = now.blocks_done == now.blocks;
+  const double elapsed = (complete ? now.last_sign : std::max(now_seconds(), now.last_sign)) - since;
   if (recent > 0 && elapsed > 0) {
     now.rate = recent_trials / elapsed;
     now.seconds_left = (cost - done) / recent * elapsed;
