@@ -1,5 +1,5 @@
-// probe: a fold's head outputs in, the localiser's table out. Layer by layer, so that float64 copies stay
-// small.
+// probe: a fold's head outputs in, the localiser's table out. Head by head, so that float64 copies stay in
+// the cache.
 #include <algorithm>
 #include <headsweep/probe.hpp>
 #include <numeric>
@@ -8,12 +8,13 @@ namespace headsweep {
 namespace {
 
 /// The texts of one part of the split.
-struct Rows {
-  at::Tensor index;   ///< int64 [n] rows of the outputs
-  at::Tensor labels;  ///< float64 [n] 0/1
+struct Part {
+  at::Tensor outputs;  ///< [.., L*C] of these and other texts
+  at::Tensor index;    ///< int64 [n] their rows
+  at::Tensor labels;   ///< float64 [n] 0/1
 };
 
-Rows rows_of(const ProbeData& data, const Split& split, SplitPart part) {
+Part part_of(const ProbeData& data, const Split& split, SplitPart part) {
   std::vector<std::int64_t> index;
   std::vector<double> labels;
   for (std::size_t i = 0; i < data.texts.size(); ++i) {
@@ -25,45 +26,44 @@ Rows rows_of(const ProbeData& data, const Split& split, SplitPart part) {
   require(correct > 0 && correct < labels.size(), "probe: the texts of the part '", part, "' hold ", correct,
           " correct and ", labels.size() - correct, " incorrect answers; at least one of each is needed");
   const at::Device device = data.outputs.device();
-  return {.index = at::tensor(index, at::kLong).to(device),
+  return {.outputs = data.outputs.flatten(1),
+          .index = at::tensor(index, at::kLong).to(device),
           .labels = at::tensor(labels, at::kDouble).to(device)};
 }
 
-/// Outputs of one layer's heads at some texts: float64 [H, n, D].
-at::Tensor features_of(const ProbeData& data, const Rows& rows, int layer, const ModelConfig& config) {
-  const at::Tensor outputs = data.outputs.select(1, layer).index_select(0, rows.index);  // [n, C]
-  return outputs.view({-1, config.heads, config.head_dim}).transpose(0, 1).to(at::kDouble);
+/// Outputs of one head: [n, D].
+at::Tensor outputs_of(const Part& part, std::int64_t head, std::int64_t width) {
+  return part.outputs.narrow(1, head * width, width).index_select(0, part.index);
 }
 
-/// Mean over the texts of one class: [H, D] from [H, n, D], [H] from [H, n].
+/// Mean over the texts of one class: [D] of [n, D], [] of [n].
 at::Tensor class_mean(const at::Tensor& values, const at::Tensor& labels, double label) {
-  return values.index_select(1, at::nonzero(labels == label).flatten()).mean(1);
+  const at::Tensor of_class = (labels == label).to(at::kDouble);
+  return at::matmul(of_class / of_class.sum(), values);
 }
 
-/// [H, D]
-at::Tensor unit_direction(const at::Tensor& features, const at::Tensor& labels) {
+/// [D]
+at::Tensor unit_direction(const at::Tensor& features /* [n, D] */, const at::Tensor& labels) {
   const at::Tensor difference = class_mean(features, labels, 1) - class_mean(features, labels, 0);
-  const at::Tensor length = difference.norm(2, -1, true);
-  const at::Tensor rounding = 1e-6 * features.square().sum(-1).mean(-1).sqrt().unsqueeze(-1);
+  const at::Tensor length = difference.norm(), rounding = 1e-6 * features.square().sum(1).mean().sqrt();
   return at::where(length > rounding, difference / length, at::zeros_like(difference));
 }
 
-/// [H]
-at::Tensor pooled_deviation(const at::Tensor& projections /* [H, n] */, const at::Tensor& labels) {
-  const at::Tensor mean_true = class_mean(projections, labels, 1).unsqueeze(1);
-  const at::Tensor mean_false = class_mean(projections, labels, 0).unsqueeze(1);
-  const at::Tensor residuals = projections - at::where(labels == 1, mean_true, mean_false);
+/// []
+at::Tensor pooled_deviation(const at::Tensor& projections /* [n] */, const at::Tensor& labels) {
+  const at::Tensor means =
+      at::where(labels == 1, class_mean(projections, labels, 1), class_mean(projections, labels, 0));
   const auto freedom = static_cast<double>(std::max<std::int64_t>(1, labels.size(0) - 2));
-  return (residuals.square().sum(1) / freedom).sqrt();
+  return ((projections - means).square().sum() / freedom).sqrt();
 }
 
-/// Logits of a fit: [H, n].
-at::Tensor logits_of_fit(const LogisticFit& fit, const at::Tensor& features) {
-  return at::matmul(features, fit.weights.unsqueeze(-1)).squeeze(-1) + fit.bias.unsqueeze(1);
+/// Logits of one head's fit: [n].
+at::Tensor logits_of_fit(const LogisticFit& fit, const at::Tensor& features /* [n, D] */) {
+  return at::mv(features, fit.weights[0]) + fit.bias[0];
 }
 
 at::Tensor accuracy(const at::Tensor& logits, const at::Tensor& labels) {
-  return (logits > 0).eq(labels == 1).to(at::kDouble).mean(1);
+  return (logits > 0).eq(labels == 1).to(at::kDouble).mean();
 }
 
 HeadTable empty_table(const ModelConfig& config) {
@@ -81,28 +81,27 @@ HeadTable empty_table(const ModelConfig& config) {
 
 HeadTable locate(const ProbeData& data, const ProbeData& sigma_data, const Split& split,
                  const ModelConfig& config, double c) {
-  const Rows train = rows_of(data, split, SplitPart::train),
-             validation = rows_of(data, split, SplitPart::val);
-  const Rows sigma_train = rows_of(sigma_data, split, SplitPart::train);
+  const Part train = part_of(data, split, SplitPart::train),
+             validation = part_of(data, split, SplitPart::val);
+  const Part sigma_train = part_of(sigma_data, split, SplitPart::train);
   HeadTable table = empty_table(config);
-  for (int layer = 0; layer < config.layers; ++layer) {
-    const auto put = [&](at::Tensor& column, const at::Tensor& values) {
-      column.narrow(0, std::int64_t{layer} * config.heads, config.heads).copy_(values);
-    };
-    const at::Tensor features = features_of(data, train, layer, config);
-    const LogisticFit fit = fit_logistic(features, train.labels, c);
-    put(table.weights, fit.weights);
-    put(table.bias, fit.bias);
-    put(table.train_accuracy, accuracy(logits_of_fit(fit, features), train.labels));
-    const at::Tensor logits = logits_of_fit(fit, features_of(data, validation, layer, config));
-    put(table.score, accuracy(logits, validation.labels));
-    put(table.auc, area_under_curve(logits, validation.labels));
-    put(table.log_loss, -at::log_sigmoid(logits * (2 * validation.labels - 1)).mean(1));
+  for (std::int64_t head = 0; head < table.score.size(0); ++head) {
+    const at::Tensor outputs = outputs_of(train, head, config.head_dim);
+    const LogisticFit fit = fit_logistic(outputs.unsqueeze(0), train.labels, c);
+    table.weights[head].copy_(fit.weights[0]);
+    table.bias[head].copy_(fit.bias[0]);
+    const at::Tensor features = outputs.to(at::kDouble);
+    table.train_accuracy[head].copy_(accuracy(logits_of_fit(fit, features), train.labels));
     const at::Tensor direction = unit_direction(features, train.labels);
-    put(table.direction, direction);
+    table.direction[head].copy_(direction);
+    const at::Tensor logits =
+        logits_of_fit(fit, outputs_of(validation, head, config.head_dim).to(at::kDouble));
+    table.score[head].copy_(accuracy(logits, validation.labels));
+    table.auc[head].copy_(area_under_curve(logits.unsqueeze(0), validation.labels)[0]);
+    table.log_loss[head].copy_(-at::log_sigmoid(logits * (2 * validation.labels - 1)).mean());
     const at::Tensor projections =
-        at::matmul(features_of(sigma_data, sigma_train, layer, config), direction.unsqueeze(-1)).squeeze(-1);
-    put(table.sigma, pooled_deviation(projections, sigma_train.labels));
+        at::mv(outputs_of(sigma_train, head, config.head_dim).to(at::kDouble), direction);
+    table.sigma[head].copy_(pooled_deviation(projections, sigma_train.labels));
   }
   return table;
 }

@@ -1,81 +1,99 @@
-// probe: logistic regressions of many heads at once, float64. In: features and labels; out: weights and
-// biases. The heads of a chunk take their Newton steps together; each halves and ends its steps alone.
-#include <algorithm>
+// probe: logistic regressions of many heads. In: features and labels; out: weights and biases. Head by head,
+// so that no head feels another and memory is used again: fresh pages cost as much as the products.
 #include <headsweep/probe.hpp>
+#include <tuple>
 
 namespace headsweep {
 namespace {
 
 constexpr double gradient_goal = 1e-8;
 constexpr int most_steps = 100, most_halvings = 40;
-constexpr std::int64_t chunk_bytes = 64 << 20;
+constexpr std::int64_t texts_at_once = 512;  // of a Hessian, to stay in the cache
 
-/// The regressions of h heads. Features are centred, which only moves the free intercept, for
-/// well-conditioned steps.
+/// One head's regression.
 struct Problem {
-  at::Tensor features;  ///< [h, n, D+1], the last column is 1
-  at::Tensor labels;    ///< [n] 0/1
-  at::Tensor penalty;   ///< [D+1] of 1; 0 for the intercept
+  /// float64 [n, D+1]. The last column, the intercept's, is 1; the others are centred, which only moves the
+  /// intercept, for well-conditioned steps.
+  at::Tensor features;
+  at::Tensor mean;     ///< [D+1] that the features had before; 0 for the intercept
+  at::Tensor penalty;  ///< [D+1] of 1; 0 for the intercept
+  at::Tensor labels;   ///< [n] 0/1
   double c = 1;
 };
 
-/// Where the h regressions stand: their coefficients and what these say of the texts.
+/// Where a regression stands: its coefficients, what these say of the texts, and the objective.
 struct Point {
-  at::Tensor coefficients;  ///< [h, D+1]
-  at::Tensor logits;        ///< [h, n] features * coefficients
+  at::Tensor coefficients;  ///< [D+1]
+  at::Tensor logits;        ///< [n]
+  double objective = 0;
 };
 
-at::Tensor times(const at::Tensor& matrices, const at::Tensor& vectors) {
-  return at::matmul(matrices, vectors.unsqueeze(-1)).squeeze(-1);
+Point point_at(const Problem& problem, const at::Tensor& coefficients, const at::Tensor& logits) {
+  const at::Tensor losses = -at::log_sigmoid(logits * (2 * problem.labels - 1));
+  const at::Tensor objective =
+      0.5 * (coefficients.square() * problem.penalty).sum() + problem.c * losses.sum();
+  return {.coefficients = coefficients, .logits = logits, .objective = objective.item<double>()};
 }
 
-/// [h]
-at::Tensor objective(const Problem& problem, const Point& point) {
-  const at::Tensor losses = -at::log_sigmoid(point.logits * (2 * problem.labels - 1));
-  return 0.5 * (point.coefficients.square() * problem.penalty).sum(-1) + problem.c * losses.sum(-1);
+/// No weights, and the intercept that fits the classes' shares.
+Point start(const Problem& problem) {
+  const at::Tensor coefficients = at::zeros_like(problem.penalty);
+  coefficients[-1] = problem.labels.mean().logit();
+  return point_at(problem, coefficients, at::mv(problem.features, coefficients));
 }
 
-/// [h, D+1]
+/// [D+1]
 at::Tensor gradient(const Problem& problem, const Point& point) {
   const at::Tensor errors = problem.c * (point.logits.sigmoid() - problem.labels);
-  return times(problem.features.transpose(1, 2), errors) + point.coefficients * problem.penalty;
+  return at::mv(problem.features.t(), errors) + point.coefficients * problem.penalty;
 }
 
-/// -H^-1 g: [h, D+1]
-at::Tensor newton_step(const Problem& problem, const Point& point, const at::Tensor& slope) {
-  const at::Tensor p = point.logits.sigmoid();
-  const at::Tensor weighted = problem.features * (problem.c * p * (1 - p)).sqrt().unsqueeze(-1);
-  at::Tensor hessian = at::matmul(weighted.transpose(1, 2), weighted);
+/// [D+1, D+1], its products in this precision.
+at::Tensor hessian(const Problem& problem, const Point& point, at::ScalarType precision) {
+  const at::Tensor p = point.logits.sigmoid(), weights = (problem.c * p * (1 - p)).to(precision);
+  const auto features = problem.features.split(texts_at_once),
+             of_texts = weights.unsqueeze(1).split(texts_at_once);
+  const std::int64_t size = problem.penalty.size(0);
+  at::Tensor products = at::zeros({size, size}, weights.options());
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    const at::Tensor x = features[i].to(precision);
+    products.addmm_(x.t(), x * of_texts[i]);
+  }
   // The small number keeps it invertible where every text lies far from the boundary; the minimum stays where
   // it is.
-  hessian.diagonal(0, 1, 2).add_(problem.penalty + 1e-12);
-  return -at::linalg_solve(hessian, slope.unsqueeze(-1)).squeeze(-1);
+  return products.to(at::kDouble) + at::diag(problem.penalty + 1e-12);
 }
 
-/// Halves each head's step until it lowers that head's objective (or leaves it, to rounding).
+/// Halves the step until it lowers the objective (or leaves it, to rounding).
 Point descend(const Problem& problem, const Point& from, const at::Tensor& step) {
-  const at::Tensor value = objective(problem, from), ceiling = value + 1e-12 * (1 + value);
-  const at::Tensor change = times(problem.features, step);
-  at::Tensor scale = at::ones({step.size(0), 1}, step.options());
-  Point to;
-  for (int halving = 0; halving < most_halvings; ++halving) {
-    to = {.coefficients = from.coefficients + scale * step, .logits = from.logits + scale * change};
-    const at::Tensor higher = objective(problem, to) > ceiling;
-    if (!higher.any().item<bool>()) break;
-    scale = at::where(higher.unsqueeze(1), 0.5 * scale, scale);
+  const double ceiling = from.objective + 1e-12 * (1 + from.objective);
+  const at::Tensor change = at::mv(problem.features, step);
+  double scale = 1;
+  Point to = point_at(problem, from.coefficients + step, from.logits + change);
+  for (int halving = 0; halving < most_halvings && to.objective > ceiling; ++halving) {
+    scale *= 0.5;
+    to = point_at(problem, from.coefficients + scale * step, from.logits + scale * change);
   }
   return to;
 }
 
+/// Newton's steps. The gradient alone says where the minimum is, so the Hessian may be rough: it is kept as
+/// long as its steps shrink the gradient tenfold, and made of float32 products until a step has not halved
+/// the gradient, which rounding may have caused. Factors are L U, as rounding may also leave it indefinite.
 at::Tensor minimise(const Problem& problem) {
-  const auto& x = problem.features;
-  Point point{.coefficients = at::zeros({x.size(0), x.size(2)}, x.options()),
-              .logits = at::zeros({x.size(0), x.size(1)}, x.options())};
+  Point point = start(problem);
+  at::Tensor factors, pivots;
+  at::ScalarType precision = at::kFloat;
+  double last = 0;
   for (int step = 0; step < most_steps; ++step) {
     const at::Tensor slope = gradient(problem, point);
-    const at::Tensor going = slope.norm(2, -1, true) > gradient_goal;  // [h, 1]
-    if (!going.any().item<bool>()) break;
-    point = descend(problem, point, newton_step(problem, point, slope) * going);
+    const double norm = (slope + problem.mean * slope[-1]).norm().item<double>();  // before the centring
+    if (!(norm > gradient_goal)) break;
+    if (step > 0 && norm > 0.5 * last) precision = at::kDouble;
+    if (step == 0 || norm > 0.1 * last)
+      std::tie(factors, pivots, std::ignore) = at::linalg_lu_factor_ex(hessian(problem, point, precision));
+    last = norm;
+    point = descend(problem, point, -at::linalg_lu_solve(factors, pivots, slope.unsqueeze(1)).squeeze(1));
   }
   return point.coefficients;
 }
@@ -85,19 +103,21 @@ at::Tensor minimise(const Problem& problem) {
 LogisticFit fit_logistic(const at::Tensor& features, const at::Tensor& labels, double c) {
   const std::int64_t heads = features.size(0), texts = features.size(1), width = features.size(2);
   const auto options = features.options().dtype(at::kDouble);
-  const std::int64_t chunk = std::max<std::int64_t>(1, chunk_bytes / (texts * (width + 1) * 8));
   LogisticFit fit{.weights = at::empty({heads, width}, options), .bias = at::empty({heads}, options)};
-  Problem problem{
-      .features = {}, .labels = labels.to(options), .penalty = at::ones({width + 1}, options), .c = c};
-  problem.penalty[width] = 0;
-  for (std::int64_t first = 0; first < heads; first += chunk) {
-    const std::int64_t count = std::min(chunk, heads - first);
-    const at::Tensor x = features.narrow(0, first, count).to(at::kDouble);
-    const at::Tensor mean = x.mean(1, true);  // [h, 1, D]
-    problem.features = at::cat({x - mean, at::ones({count, texts, 1}, options)}, 2);
-    const at::Tensor solution = minimise(problem), weights = solution.narrow(1, 0, width);
-    fit.weights.narrow(0, first, count).copy_(weights);
-    fit.bias.narrow(0, first, count).copy_(solution.select(1, width) - (weights * mean.squeeze(1)).sum(-1));
+  const Problem problem{.features = at::ones({texts, width + 1}, options),
+                        .mean = at::zeros({width + 1}, options),
+                        .penalty = at::ones({width + 1}, options),
+                        .labels = labels.to(options),
+                        .c = c};
+  problem.penalty[-1] = 0;
+  at::Tensor x = problem.features.narrow(1, 0, width), mean = problem.mean.narrow(0, 0, width);
+  for (std::int64_t head = 0; head < heads; ++head) {
+    x.copy_(features[head]);
+    mean.copy_(x.mean(0));
+    x.sub_(mean);
+    const at::Tensor solution = minimise(problem), weights = solution.narrow(0, 0, width);
+    fit.weights[head].copy_(weights);
+    fit.bias[head].copy_(solution[-1] - weights.dot(mean));
   }
   return fit;
 }
