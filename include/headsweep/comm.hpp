@@ -31,6 +31,9 @@ class World {
   void barrier() const;
   /// Rank 0's bytes on every rank.
   [[nodiscard]] std::string broadcast(std::string bytes) const;
+  /// The bytes of this host's first rank on every rank of the host.
+  [[nodiscard]] std::string node_broadcast(std::string bytes) const;
+  void node_barrier() const;  ///< among the ranks of this host
   /// Every rank's bytes, in the order of ranks, on every rank.
   [[nodiscard]] std::vector<std::string> all_gather(const std::string& bytes) const;
   [[nodiscard]] std::int64_t sum(std::int64_t value) const;
@@ -42,6 +45,22 @@ class World {
 
  private:
   int rank_ = 0, size_ = 1, node_rank_ = 0, node_size_ = 1;
+};
+
+/// Memory that the ranks of a host share: the first of them fills it, the others read. It goes with the last
+/// of them, also when they are killed.
+class NodeMemory {
+ public:
+  /// Collective. BadInput on every rank of a host that has no room for it.
+  NodeMemory(const World& world, std::size_t bytes);
+  ~NodeMemory();
+  NodeMemory(const NodeMemory&) = delete;
+  NodeMemory& operator=(const NodeMemory&) = delete;
+  [[nodiscard]] void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 /// A counter that all ranks draw from: one-sided fetch-and-add at rank 0, no idle master. Over TCP it answers
@@ -76,6 +95,8 @@ class GpuGroup {
   void broadcast(void* data, std::size_t bytes);
   /// How many GPUs this machine shows to CUDA; 0 without CUDA.
   static int visible_devices();
+  /// Bytes that a device has free; 0 without CUDA.
+  static double free_bytes(int device);
 
  private:
   Path path_ = Path::alone;

@@ -1,5 +1,5 @@
-// data: questions, splits, pairs, probe texts, tokens. Level 2. In: behaviour files and a tokenizer; out: token ids by
-// question. Training, validation and test questions never mix. No tensors.
+// data: questions, splits, pairs, probe texts, tokens. Level 2. In: behaviour files and a tokenizer; out:
+// token ids by question. Training, validation and test questions never mix. No tensors.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +14,9 @@ namespace headsweep {
 /// One line of a behaviour file.
 struct Question {
   std::string id, group, text, best;
-  std::vector<std::string> correct;    ///< true and informative; holds `best`
+  std::vector<std::string> correct;  ///< true and informative; holds `best`
   std::vector<std::string> incorrect;
-  std::vector<std::string> refusals;   ///< true, not informative; disjoint from `correct`
+  std::vector<std::string> refusals;  ///< true, not informative; disjoint from `correct`
 };
 
 /// A behaviour file as read.
@@ -25,26 +25,28 @@ struct Behaviour {
   std::vector<Question> questions;
 };
 
-/// Reads a JSONL behaviour file: question i stands in line i + 1. Throws BadInput `file:line: ...`: missing or unknown
-/// field, empty text or one with blanks at its ends, no correct or no incorrect answer, an answer given twice (in one
-/// list or in two), repeated id, `best` not among `correct`, empty line, BOM, CRLF, NUL, bad UTF-8. `best` may be
-/// absent (then the first of `correct`), `refusals` too.
+/// Reads a JSONL behaviour file: question i stands in line i + 1. Throws BadInput `file:line: ...`: missing
+/// or unknown field, empty text or one with blanks at its ends, no correct or no incorrect answer, an answer
+/// given twice (in one list or in two), repeated id, `best` not among `correct`, empty line, BOM, CRLF, NUL,
+/// bad UTF-8. `best` may be absent (then the first of `correct`), `refusals` too.
 Behaviour read_behaviour(const std::filesystem::path& file);
 
-/// The first `most` documents of a text file, one a line, blank lines skipped. BadInput as above, or if there is none.
+/// The first `most` documents of a text file, one a line, blank lines skipped. BadInput as above, or if there
+/// is none.
 std::vector<std::string> read_documents(const std::filesystem::path& file, int most);
 
 /// Which part each question belongs to, by group: no group is in two parts.
 struct Split {
-  std::vector<SplitPart> part_of;  ///< per question
+  std::vector<SplitPart> part_of;                                  ///< per question
   [[nodiscard]] std::vector<int> questions(SplitPart part) const;  ///< ascending indices
 };
-/// One split, or `folds` of them (fold f tests the f-th share of the groups, validates on the next, trains on the
-/// rest). Hangs on (seed, group names). BadInput: fewer groups than folds, an empty part, one question text in two groups.
+/// One split, or `folds` of them (fold f tests the f-th share of the groups, validates on the next, trains on
+/// the rest). Hangs on (seed, group names). BadInput: fewer groups than folds, an empty part, one question
+/// text in two groups.
 std::vector<Split> make_splits(const Behaviour& behaviour, const SplitSpec& spec, std::uint64_t seed);
 
-/// A UTF-8 text cut as the pre-tokenizer Whitespace of Hugging Face cuts it: runs of word characters, runs of other
-/// visible characters.
+/// A UTF-8 text cut as the pre-tokenizer Whitespace of Hugging Face cuts it: runs of word characters, runs of
+/// other visible characters.
 std::vector<std::string> cut_words(const std::string& text);
 
 /// Text to token ids and back.
@@ -61,7 +63,8 @@ class Tokenizer {
 /// Reads `tokenizer.json` of a model folder. BadInput: absent, a type that is not supported (with the list).
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
-/// A prompt and one answer to it, as ids. The answer is what follows the prompt's and the whole text's common prefix.
+/// A prompt and one answer to it, as ids. The answer is what follows the prompt's and the whole text's common
+/// prefix.
 struct Continuation {
   std::vector<int> prompt, answer;
 };
@@ -77,8 +80,8 @@ struct TokenizedQuestion {
   std::vector<std::vector<int>> correct, incorrect, refusals;  ///< answers; each follows `prompt`
   int best = 0;                                                ///< index into `correct`
 };
-/// All questions; ids at least `vocab` are refused (bad input: the model has no such token); texts longer than
-/// `max_tokens` too. With AnswerEnd::eos, `eos` ends each answer.
+/// All questions; ids at least `vocab` are refused (bad input: the model has no such token); texts longer
+/// than `max_tokens` too. With AnswerEnd::eos, `eos` ends each answer.
 std::vector<TokenizedQuestion> tokenize_questions(const Behaviour& behaviour, const Tokenizer& tokenizer,
                                                   const JobSpec& job, int vocab, int max_tokens, int eos);
 
@@ -87,8 +90,8 @@ struct Pair {
   int question = 0;
   std::vector<int> prompt, chosen, rejected;
 };
-/// Pairs of the questions of one part, in the order of the questions; `pairs_per_question` of each are drawn by
-/// (seed, question id).
+/// Pairs of the questions of one part, in the order of the questions; `pairs_per_question` of each are drawn
+/// by (seed, question id).
 std::vector<Pair> make_pairs(const std::vector<TokenizedQuestion>& tokens, const Behaviour& behaviour,
                              const std::vector<int>& questions, const TrainingSpec& spec, std::uint64_t seed);
 /// The order in which one epoch visits the pairs; hangs on (seed, fold, epoch) only.
@@ -100,11 +103,11 @@ struct ProbeText {
   bool label = false;  ///< true: a correct answer
   std::vector<int> ids;
 };
-/// Texts of the training and validation questions: question + answer (+ another random question, one per question,
-/// drawn from the training questions of `split` only). Of each question the first correct and the first incorrect
-/// answers, equally many of both, at most `job.probe.answers`; refusals are neither.
-std::vector<ProbeText> make_probe_texts(const Behaviour& behaviour, const Split& split, const Tokenizer& tokenizer,
-                                        const JobSpec& job, Suffix suffix);
+/// Texts of the training and validation questions: question + answer (+ another random question, one per
+/// question, drawn from the training questions of `split` only). Of each question the first correct and the
+/// first incorrect answers, equally many of both, at most `job.probe.answers`; refusals are neither.
+std::vector<ProbeText> make_probe_texts(const Behaviour& behaviour, const Split& split,
+                                        const Tokenizer& tokenizer, const JobSpec& job, Suffix suffix);
 
 /// What an edited model is used for.
 enum class Purpose {
@@ -112,9 +115,9 @@ enum class Purpose {
   choice,      ///< a prompt and given answers, whose log-probabilities are compared
   text         ///< given text, whose predictions are compared; running text has a prompt of 0 tokens
 };
-/// Position from which an edit acts on a prompt and what follows it (0: everywhere). EditFrom::last_prompt: the
-/// prompt's last token. EditFrom::iti_code (Li et al., arXiv 2306.03341, as coded): the same for generation, the second
-/// answer token for choice, 0 for text.
+/// Position from which an edit acts on a prompt and what follows it (0: everywhere). EditFrom::last_prompt:
+/// the prompt's last token. EditFrom::iti_code (Li et al., arXiv 2306.03341, as coded): the same for
+/// generation, the second answer token for choice, 0 for text.
 int edit_start(EditFrom from, Purpose purpose, int prompt_tokens);
 
 }  // namespace headsweep

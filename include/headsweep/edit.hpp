@@ -32,8 +32,13 @@ class LaneParams {
   /// From stored layers, one lane.
   static LaneParams restore(EditKind kind, const std::vector<EditLayer>& layers, const Weights& weights);
 
-  /// What the forward adds: write = W_o (b masked to the lane's heads), or b itself for lora. Differentiable.
+  /// What the forward adds: write = W_o (b masked to the lane's heads), or b itself for lora.
   [[nodiscard]] LaneEdits edits(const Weights& weights) const;
+  /// From the gradients of what `edits` gives to those of a and b.
+  struct Gradient {
+    at::Tensor a, b;  ///< as Layer's; a undefined with a constant gate
+  };
+  [[nodiscard]] std::vector<Gradient> gradients(const Weights& weights, const LaneEdits& edits) const;
   /// What is stored of one lane.
   [[nodiscard]] std::vector<EditLayer> layers_of(int lane) const;
   [[nodiscard]] int count() const { return lanes_; }
@@ -56,20 +61,30 @@ class LaneParams {
   std::vector<Layer> layers_;
 };
 
-/// Pairs as trees, packed: the prompt once, both answers. With LogProb::sum the answers' common start is
-/// moved to the prompt, where it cancels.
+/// Pairs as trees, packed: a prompt once with its answers. Where a tree has one pair under LogProb::sum, the
+/// answers' common start is moved to the prompt, where it cancels.
 struct PairBatch {
-  TokenBatch tokens;         ///< answers 2i (chosen) and 2i+1 (rejected) belong to pair i
-  at::Tensor reference;      ///< [B] log pi0(y+) - log pi0(y-) (sums or means by LogProb), nats
-  at::Tensor prompt_tokens;  ///< int64 [B] tokens of the prompt, without the answers' common start
+  TokenBatch tokens;
+  at::Tensor chosen, rejected;  ///< int64 [B]: answers of `tokens`
+  at::Tensor reference;         ///< [B] log pi0(y+) - log pi0(y-) (sums or means by LogProb), nats
+  at::Tensor prompt_tokens;     ///< int64 [trees] tokens of the prompt, without the answers' common start
+  at::Tensor rows;    ///< int64 [T]: the tokens' places in TrainingData's prefix table; undefined elsewhere
+  double weight = 1;  ///< of the batch's mean loss in a step, so that all pairs of an epoch weigh the same
 };
-/// Packs and computes pi0 by the unedited model.
+/// Packs each pair as a tree of its own and computes pi0 by the unedited model.
 PairBatch pack_pairs(const Weights& weights, const std::vector<Pair>& pairs, const TrainingSpec& spec);
 /// delta[k, i] = log pi/pi0(y+) - log pi/pi0(y-) of lane k at pair i, nats. [K, B]
 at::Tensor pair_deltas(const Weights& weights, const PairBatch& batch, const Prefix& prefix,
                        const LaneEdits& edits, LogProb log_prob);
-/// (delta - 1 / (2 tau))^2, mean over pairs: [K] from [K, B] and tau [K].
+/// (delta - 1 / (2 tau))^2, mean over pairs: [K] from [K, B] and tau [K]. IPO, arXiv 2310.12036, equation 17.
 at::Tensor ipo_loss(const at::Tensor& deltas, const at::Tensor& tau);
+/// The losses [K] of one batch and the gradients of `weight` times them with respect to read and write.
+struct LossGradient {
+  at::Tensor losses;
+  LaneEdits gradients;
+};
+LossGradient loss_gradient(const Weights& weights, const PairBatch& batch, const Prefix& prefix,
+                           const LaneEdits& edits, const at::Tensor& tau, LogProb log_prob);
 
 /// AdamW (0.9, 0.999, 1e-8, no weight decay) of all lanes at once, each lane with its own rate; state in
 /// float32.
@@ -78,10 +93,10 @@ class LaneOptimiser {
   LaneOptimiser(LaneParams& params, at::Tensor learning_rates /* [K] */, double clip);
   /// Clips each lane's whole gradient to the norm, then steps with rate * scale. Returns the norms before
   /// clipping [K]. `alive` [K] of 0/1: lanes that have failed stay as they are.
-  at::Tensor step(double scale, const at::Tensor& alive);
+  at::Tensor step(const std::vector<LaneParams::Gradient>& gradients, double scale, const at::Tensor& alive);
 
  private:
-  [[nodiscard]] at::Tensor gradient_norms() const;
+  [[nodiscard]] at::Tensor norms_of(const std::vector<LaneParams::Gradient>& gradients) const;
   LaneParams* params_;
   at::Tensor rates_;
   double clip_;
@@ -93,11 +108,30 @@ double cosine(int step, int steps);
 
 /// Training data of one (seed, fold), packed once and used by every block.
 struct TrainingData {
-  std::vector<PairBatch> batches;  ///< the whole training in order: epochs x ceil(pairs / batch), the last
-                                   ///< batch of an epoch kept
+  std::vector<PairBatch>
+      batches;                   ///< the whole training in order, all epochs; the last batch of an epoch kept
+  std::vector<PairBatch> texts;  ///< every text once, in the order of the data
+  /// Whether the states below the first edited layer are kept per distinct text, or computed again in each
+  /// step.
+  bool keeps_prefixes = true;
 };
+/// Batches of pairs (TrainingSpec::batches pairs), or of whole questions with all their pairs in one tree.
 TrainingData pack_training(const Weights& weights, const std::vector<Pair>& train, const TrainingSpec& spec,
                            std::uint64_t seed, int fold);
+
+/// The prefixes of training batches at one layer at a time: blocks come by first edited layer.
+class TrainingPrefixes {
+ public:
+  TrainingPrefixes(const Weights& weights, const TrainingData& data) : weights_(weights), data_(data) {}
+  Prefix at(const PairBatch& batch, int layer);
+
+ private:
+  void fill(int layer);
+  const Weights& weights_;
+  const TrainingData& data_;
+  int layer_ = -1;
+  at::Tensor outputs_, residual_;  ///< of all texts, [tokens, C] and [tokens, E]
+};
 
 /// Pairs in their own order, `spec.batch` a call: for losses that are only measured.
 std::vector<PairBatch> pack_evaluation(const Weights& weights, const std::vector<Pair>& pairs,
@@ -110,27 +144,35 @@ struct TrainedLanes {
   std::vector<Training> training;
   std::vector<std::string> failed;
 };
+/// What a training works with.
+struct TrainingInputs {
+  const Weights& weights;
+  const TrainingData& data;
+  TrainingPrefixes& prefixes;
+  const TrainingSpec& spec;
+};
 /// Trains the lanes in place. `tick` is called between steps (it may throw to give the block up).
-TrainedLanes train_lanes(const Weights& weights, const TrainingData& data, const std::vector<LaneSpec>& lanes,
-                         const TrainingSpec& spec, LaneParams& params, const std::function<void()>& tick);
+TrainedLanes train_lanes(const TrainingInputs& inputs, const std::vector<LaneSpec>& lanes, LaneParams& params,
+                         const std::function<void()>& tick);
 
 /// Loss and margin of the lanes on packed pairs: [K] each.
 struct PairScores {
   at::Tensor loss, margin;
 };
-PairScores score_pairs(const Weights& weights, const std::vector<PairBatch>& batches, const LaneEdits& edits,
+PairScores score_pairs(PrefixMemo& prefixes, const std::vector<PairBatch>& batches, const LaneEdits& edits,
                        const at::Tensor& tau, LogProb log_prob);
 
 /// mean of |gate| * norm(write) / norm(r) of each lane over the batch's prompt tokens and answer tokens, at
-/// the states of the unedited model, averaged over the lane's layers: [K] each. Tokens on which the edit does not act count as 0.
+/// the states of the unedited model, averaged over the lane's layers: [K] each. Tokens on which the edit does
+/// not act count as 0.
 struct RelativeSize {
   at::Tensor prompt, answer;
 };
 RelativeSize relative_size(const Weights& weights, const PairBatch& batch, const LaneEdits& edits);
 
 /// Checks of the edit on the real weights, before a sweep starts; throws std::logic_error with what failed:
-/// a zero edit changes no bit; r + <a, o> W_o b equals o_proj of an input changed in the location's slice
-/// only.
+/// a zero edit changes nothing beyond rounding; r + <a, o> W_o b equals o_proj of an input changed in the
+/// location's slice only.
 void check_edits(const Weights& weights, const PairBatch& batch);
 
 }  // namespace headsweep

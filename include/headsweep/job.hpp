@@ -13,9 +13,12 @@
 namespace headsweep {
 
 enum class Device { automatic, cpu, cuda };
-enum class LogProb { sum, mean };                    ///< of an answer: over its tokens
-enum class AnswerEnd { none, eos };                  ///< whether an end token belongs to the answer
-enum class PairRule { cross, zip, best };            ///< which correct answer meets which incorrect one
+enum class Precision { f32, bf16 };
+enum class LogProb { sum, mean };                     ///< of an answer: over its tokens
+enum class AnswerEnd { none, eos };                   ///< whether an end token belongs to the answer
+enum class BatchKind { pairs, questions };            ///< what a training step takes a number of
+enum class Prefixes { automatic, kept, recomputed };  ///< states below the first edited layer
+enum class PairRule { cross, zip, best };             ///< which correct answer meets which incorrect one
 enum class Refusals { keep, drop };                  ///< whether refusals count as preferred answers in pairs
 enum class EditRead { layer, heads, constant };      ///< what the gate <a, o> of an optimal edit reads
 enum class EditFrom { all, last_prompt, iti_code };  ///< the token from which an edit acts
@@ -32,6 +35,7 @@ std::string to_text(LocationKind kind);
 struct ModelSpec {
   std::filesystem::path folder;  ///< Hugging Face folder; relative to the job file
   Device device = Device::automatic;
+  Precision precision = Precision::f32;  ///< of the operands of matrix products
 };
 
 struct BehaviourSpec {
@@ -84,7 +88,8 @@ struct TrainingSpec {
   PairRule pairs = PairRule::cross;
   Refusals refusals = Refusals::keep;
   int pairs_per_question = 0;  ///< a random choice of so many pairs of each question; 0: all
-  int batch = 4;               ///< pairs a step
+  BatchKind batches = BatchKind::pairs;
+  int batch = 4;  ///< pairs a step, or questions
   int epochs = 2;
   double clip = 1.0;     ///< norm of a lane's whole gradient; 0: no clipping
   double start_b = 0.0;  ///< b ~ N(0, start_b^2) at the start; 0: training starts at the unedited model
@@ -109,10 +114,17 @@ struct EvaluationSpec {
   int questions = 48;              ///< questions a forward call; part of what fixes the bits
 };
 
+/// Tokens of a forward call in evaluation: few enough that eight lanes of a small model stay near the cache,
+/// enough to fill a GPU. Fixes bits.
+constexpr int tokens_a_call = 512;
+
 struct RunSpec {
   std::vector<std::uint64_t> seeds = {0};  ///< of training: start of a, order of pairs
-  int lanes = 8;                           ///< K: trials a block
-  int threads = 1;                         ///< of each rank on CPU; part of what fixes the bits
+  int lanes = 0;  ///< K: trials a block; 0: chosen at the start by memory and a measurement
+  Prefixes prefixes = Prefixes::automatic;
+  double memory = 0;  ///< GiB that lanes and prefixes of a rank may take; 0: 0.6 of its share of what is free
+                      ///< at the start
+  int threads = 1;    ///< of each rank on CPU; part of what fixes the bits
 };
 
 struct JobSpec {

@@ -1,5 +1,6 @@
-// model: config.json + safetensors -> frozen weights; the LLaMA forward of K lanes over packed texts. Level 1. Knows
-// nothing of questions, trials or ranks. Letters: K lanes, T tokens, L layers, H heads, D head width, C = H*D, E hidden, V words.
+// model: config.json + safetensors -> frozen weights; the LLaMA forward of K lanes over packed texts.
+// Level 1. Knows nothing of questions, trials or ranks. Letters: K lanes, T tokens, L layers, H heads, D head
+// width, C = H*D, E hidden, V words.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -20,75 +21,94 @@ struct ModelConfig {
   int hidden = 0, intermediate = 0, vocab = 0;            ///< E, F, V
   int max_tokens = 0;                                     ///< longest text
   double rope_theta = 10000.0, norm_eps = 1e-5;
-  bool tied = false;                                      ///< the output matrix is the embedding
-  int bos = -1, eos = -1;                                 ///< -1: none
+  bool tied = false;                                            ///< the output matrix is the embedding
+  int bos = -1, eos = -1;                                       ///< -1: none
   [[nodiscard]] int width() const { return heads * head_dim; }  ///< C
 };
-/// Reads FOLDER/config.json; BadInput for every value out of range, conflicts, and what is not supported (by name).
+/// Reads FOLDER/config.json; BadInput for every value out of range, conflicts, and what is not supported (by
+/// name).
 ModelConfig read_config(const std::filesystem::path& folder);
 
+/// One layer as the products take it: the norms' gains are multiplied into the matrices that follow them.
 struct LayerWeights {
-  at::Tensor norm_attention, norm_mlp;  ///< [E]
-  at::Tensor q, k, v;                   ///< [H*D, E], [KV*D, E], [KV*D, E]
-  at::Tensor o;                         ///< [E, C]
-  at::Tensor gate, up, down;            ///< [F, E], [F, E], [E, F]
+  at::Tensor qkv;      ///< [(H + 2 KV) * D, E] queries, keys, values
+  at::Tensor o;        ///< [E, C]
+  at::Tensor gate_up;  ///< [2F, E]
+  at::Tensor down;     ///< [E, F]
 };
-/// Frozen and shared by all lanes.
+/// Frozen and shared by all lanes, as operands of matrix products: float32 or bfloat16.
 struct Weights {
   ModelConfig config;
+  at::ScalarType number = at::kFloat;
   std::vector<LayerWeights> layers;
-  at::Tensor embedding, norm_final, output;  ///< [V, E], [E], [V, E]
-  at::Tensor rope_cos, rope_sin;             ///< [max_tokens, D]
-  std::string hash;                          ///< hash_model of its folder; empty where LoadOptions::reads is false
+  at::Tensor embedding, output;   ///< [V, E]; one tensor where the model is tied
+  at::Tensor norm_final;          ///< [E] float32
+  at::Tensor rope_cos, rope_sin;  ///< [max_tokens, D] float32
+  std::string hash;               ///< hash_model of its folder; empty where LoadOptions::reads is false
   [[nodiscard]] at::Device device() const { return embedding.device(); }
 };
 struct LoadOptions {
+  at::ScalarType number = at::kFloat;  ///< kFloat or kBFloat16
   at::Device device = at::kCPU;
   bool strict = false;  ///< refuse unused extra tensors instead of one warning
-  /// Called with every tensor in one fixed order when it stands on the device; on ranks that do not read (see
-  /// `reads`), it fills the tensor. How several GPUs share one reader; empty: this process reads all.
+  bool reads = true;    ///< false: tensors are only placed; `share` fills them, or whoever placed them
+  /// Where a tensor lies, called in one fixed order; empty: a new tensor on the device. How ranks of a node
+  /// share one copy.
+  std::function<at::Tensor(at::IntArrayRef, at::ScalarType)> place;
+  /// Called with every tensor when it is whole, in the same order; where this process does not read, it fills
+  /// it. How several GPUs share one reader.
   std::function<void(at::Tensor&)> share;
-  bool reads = true;
 };
-/// Reads the safetensors of a folder (one file or a sharded index; F32, F16, BF16) as float32. BadInput for every
-/// malformed file, missing tensor, wrong shape, NaN or Inf. Float32 tensors on the CPU are the mapped file itself: shared
-/// by the ranks of a node, and not to be written to.
-Weights load_weights(const std::filesystem::path& folder, const ModelConfig& config, const LoadOptions& options);
+/// Reads the safetensors of a folder (one file or a sharded index; F32, F16, BF16) and prepares them: joined,
+/// gains multiplied in, converted. BadInput for every malformed file, missing tensor, wrong shape, NaN or
+/// Inf.
+Weights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
+                     const LoadOptions& options);
+/// Bytes of all tensors that `place` is asked for, each rounded up to 64.
+std::size_t weight_bytes(const ModelConfig& config, at::ScalarType number);
+/// The tensors that `place` is asked for, in that order.
+std::vector<at::Tensor> tensors_of(const Weights& weights);
 /// xxh64 of the folder's config.json and weight files, without loading.
 std::string hash_model(const std::filesystem::path& folder);
 /// xxh64 of the weights' bytes in memory: equal before and after a block, or something wrote to them.
 std::string hash_memory(const Weights& weights);
 
-// ---- packed texts ------------------------------------------------------------------------------------------------
+// ---- packed texts
+// ------------------------------------------------------------------------------------------------
 
-/// A prompt and the answers that continue it. Each answer sees the prompt and itself only, so the prompt is computed once.
+/// A prompt and the answers that continue it. Each answer sees the prompt and itself only, so the prompt is
+/// computed once.
 struct TokenTree {
   std::vector<int> prompt;
   std::vector<std::vector<int>> answers;
   int edit_start = 0;  ///< position from which edits act (0: everywhere); position = index in prompt + answer
 };
 enum class Keep {
-  answers,   ///< logits that predict the answers' tokens; the last token of each answer is not computed
-  last,      ///< the last token of the prompt (answers must be empty): probes, first generated token
-  all        ///< every token of the prompt but the last predicts the next one (answers must be empty): running text
+  answers,  ///< logits that predict the answers' tokens; the last token of each answer is not computed
+  last,     ///< the last token of the prompt (answers must be empty): probes, first generated token
+  all  ///< every token of the prompt but the last predicts the next one (answers must be empty): running text
 };
-/// Trees packed into one row of T tokens without padding; attention unpacks them to [trees, S].
+/// Trees packed into one row of T tokens, tree by tree, without padding.
 struct TokenBatch {
-  int trees = 0, tokens = 0, longest = 0;  ///< number of trees, T, S
-  at::Tensor ids, positions;               ///< int64 [T]
-  at::Tensor slot;     ///< int64 [T]: index of each token in the padded [trees * S] layout
-  at::Tensor token_at; ///< int64 [trees * S]: the token of each slot; padding points to token 0 and is masked
-  at::Tensor mask;     ///< float [trees, 1, S, S]: 0 where a token sees another, else -inf (a padding row sees itself)
-  at::Tensor active;   ///< float [T]: 1 where edits act, else 0
-  at::Tensor kept;     ///< int64 [R]: the tokens whose final states are needed, ascending
-  // What is predicted where: entry n says that kept[entry_row[n]] predicts entry_id[n] as part of answer entry_answer[n].
+  int trees = 0, tokens = 0, longest = 0;  ///< number of trees, T, tokens of the largest tree
+  at::Tensor ids, positions, tree;         ///< int64 [T]
+  at::Tensor active;                       ///< float [T]: 1 where edits act, else 0
+  at::Tensor kept;                         ///< int64 [R]: the tokens whose final states are needed, ascending
+  // Who sees whom, on the host: token i of a tree sees the tree's first prompt[i] tokens and those from
+  // own[i] on (both count within the tree), up to itself.
+  std::vector<std::int32_t> tree_begin;             ///< [trees + 1]
+  std::vector<std::int32_t> prompt, own;            ///< [T]
+  std::vector<std::int32_t> kept_rows, kept_begin;  ///< [R] as `kept`; [trees + 1]
+  // What is predicted where: entry n says that kept[entry_row[n]] predicts entry_id[n] as part of answer
+  // entry_answer[n].
   at::Tensor entry_row, entry_id, entry_answer;  ///< int64 [N]
   at::Tensor answer_tokens;                      ///< float [A]: tokens of each answer
   int answers = 0;                               ///< A, over all trees, tree by tree
 };
 TokenBatch pack(const std::vector<TokenTree>& trees, Keep keep, at::Device device);
 
-// ---- edits as the forward sees them ------------------------------------------------------------------------------
+// ---- edits as the forward sees them
+// ------------------------------------------------------------------------------
 
 /// One layer's edit of some lanes: r_out[lane] += active * gate * write, gate = <read, o> or 1.
 struct LayerEdit {
@@ -97,51 +117,105 @@ struct LayerEdit {
   at::Tensor write;  ///< [K', E]
 };
 struct LaneEdits {
-  int lanes = 1;                     ///< K
-  std::map<int, LayerEdit> layers;   ///< by layer
+  int lanes = 1;                    ///< K
+  std::map<int, LayerEdit> layers;  ///< by layer
   /// First edited layer, or L where nothing is edited.
   [[nodiscard]] int first_layer(int model_layers) const {
     return layers.empty() ? model_layers : layers.begin()->first;
   }
 };
 
-// ---- forward -----------------------------------------------------------------------------------------------------
+// ---- forward and backward
+// --------------------------------------------------------------------------------------
 
 /// The states of a batch where the first edited layer's o_proj begins; the same for all lanes.
 struct Prefix {
   int layer = 0;        ///< L: the whole model was run, `residual` is the final state
   at::Tensor outputs;   ///< o [T, C], the input of o_proj; undefined at L
-  at::Tensor residual;  ///< x + W_o o [T, E]; at L the final residual
+  at::Tensor residual;  ///< x + W_o o [T, E] float32; at L the final residual
 };
-/// Runs the layers below `layer` and the attention of `layer`, unedited, without gradients.
+/// Runs the layers below `layer` and the attention of `layer`, unedited.
 Prefix run_prefix(const Weights& weights, const TokenBatch& batch, int layer);
 
-/// Final normed states [K, R, E] of the kept tokens of K lanes, from the prefix on. Differentiable in `edits`.
-/// `prefix.layer` must not lie above the first edited layer.
-at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Prefix& prefix, const LaneEdits& edits);
+/// Remembers the prefixes of batches that stay where they are, of one layer at a time: blocks come by first
+/// edited layer.
+class PrefixMemo {
+ public:
+  /// `remembers`: false to run each prefix anew, where memory is dearer than time; the bits are the same.
+  explicit PrefixMemo(const Weights& weights, bool remembers = true)
+      : weights_(weights), remembers_(remembers) {}
+  /// `batch` must outlive the memo.
+  Prefix at(const TokenBatch& batch, int layer);
+  [[nodiscard]] const Weights& weights() const { return weights_; }
+
+ private:
+  const Weights& weights_;
+  bool remembers_;
+  int layer_ = -1;
+  std::map<const TokenBatch*, Prefix> known_;
+};
+
+/// What a forward leaves for its backward.
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  struct State;
+  [[nodiscard]] State& state() { return *state_; }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+/// Final normed states [K, R, E] of the kept tokens of K lanes, from the prefix on. `prefix.layer` must not
+/// lie above the first edited layer. With a tape, `prefix.layer` is the first edited layer.
+at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Prefix& prefix,
+                     const LaneEdits& edits, Tape* tape = nullptr);
+/// The gradients with respect to each layer's read and write, in the shape of `edits`, from the gradient of
+/// the final normed states [K, R, E]. Activation gradients only: the weights are frozen. Uses the tape up.
+LaneEdits run_backward(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits, Tape& tape,
+                       const at::Tensor& states_gradient);
+
 /// Logits [.., V] of normed states [.., E].
 at::Tensor logits_of(const Weights& weights, const at::Tensor& states);
 /// log p of each answer, summed over its tokens: [K, A] from normed states [K, R, E]. Nats.
 at::Tensor answer_log_probs(const Weights& weights, const TokenBatch& batch, const at::Tensor& states);
 /// log p of each entry (predicted token): [K, N].
 at::Tensor entry_log_probs(const Weights& weights, const TokenBatch& batch, const at::Tensor& states);
+/// Given lanes' answer log-probabilities [k, A] and the number of the first of these lanes, the gradient of a
+/// loss with respect to them [k, A]. A lane's gradient must depend on its own log-probabilities only.
+using AnswerObjective = std::function<at::Tensor(const at::Tensor& log_probs, std::int64_t first_lane)>;
+/// The gradient of the loss with respect to the normed states: [K, R, E]. Logits never stand for all lanes at
+/// once.
+at::Tensor answer_gradient(const Weights& weights, const TokenBatch& batch, const at::Tensor& states,
+                           const AnswerObjective& objective);
+/// KL(p || q) of the next-token distributions at each entry, nats: [K, N]; `unedited` [1, R, E] gives p,
+/// `edited` [K, R, E] gives q, whose log p of the entries comes beside.
+struct Divergence {
+  at::Tensor kl, log_probs;  ///< [K, N]
+};
+Divergence entry_divergence(const Weights& weights, const TokenBatch& batch, const at::Tensor& unedited,
+                            const at::Tensor& edited);
 
-/// Head outputs (input of o_proj) of every layer at the kept tokens: [R, L, C]. What probes read.
+/// Head outputs (input of o_proj) of every layer at the kept tokens: [R, L, C] float32. What probes read.
 at::Tensor head_outputs(const Weights& weights, const TokenBatch& batch);
 
-/// Token by token generation of K lanes x N prompts with a key-value cache; prompts may differ in length.
+/// Token by token generation of K lanes x N prompts with a key-value cache; prompts may differ in length. A
+/// row is a lane and a prompt; rows that have ended are dropped.
 class Decoder {
  public:
-  /// Runs the prompts (batch made with Keep::last, one tree a prompt, no answers), layers below the first edited
-  /// layer once for all lanes. `room`: most tokens that `step` will append; longest prompt + room <= max_tokens.
-  /// `weights` must outlive the decoder.
+  /// Runs the prompts (batch made with Keep::last, one tree a prompt, no answers), layers below the first
+  /// edited layer once for all lanes. `room`: most tokens that `step` will append; longest prompt + room <=
+  /// max_tokens. `weights` must outlive the decoder.
   Decoder(const Weights& weights, const TokenBatch& prompts, const LaneEdits& edits, int room);
   ~Decoder();
   Decoder(const Decoder&) = delete;
-  /// Logits of the next token [K, N, V].
+  /// Logits of the next token of each row [n, V]; at first n = K * N, row = lane * N + prompt.
   [[nodiscard]] at::Tensor logits() const;
-  /// Appends one token a lane and prompt, int64 [K, N]; edits act on it (every generated token lies at or after the
-  /// last prompt token).
+  /// Goes on with these rows only (ascending indices into the present ones).
+  void keep(const std::vector<std::int64_t>& rows);
+  /// Appends one token a row, int64 [n]; edits act on it (every generated token lies at or after the last
+  /// prompt token).
   void step(const at::Tensor& ids);
 
  private:

@@ -84,8 +84,18 @@ Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data
 double block_cost(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Plan& plan,
                   const Block& block);
 
-/// Bytes of weights in float32, and of one block's activations at its largest, for `plan`.
-double weight_bytes(const ModelShape& shape, bool tied);
-double block_bytes(const JobSpec& job, const ModelShape& shape, const DataSize& data);
+/// Bytes of a sweep: for `plan`, and for the choice of lanes.
+struct MemoryAccount {
+  double weights = 0;  ///< once a host on CPU, once a GPU
+  double prefixes =
+      0;            ///< of a rank: the states below the first edited layer of all texts, where they are kept
+  double lane = 0;  ///< of a rank: each lane of a block at its largest moment
+};
+MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const DataSize& data, bool tied);
+/// Lanes, at least 1, whose tensors fit into so many bytes.
+int lanes_that_fit(const MemoryAccount& account, double bytes);
+
+/// Lanes of a block where the job leaves the choice and nothing has been measured.
+constexpr int usual_lanes = 8;
 
 }  // namespace headsweep

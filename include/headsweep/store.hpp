@@ -146,6 +146,10 @@ class SweepFolder {
   void open(const SweepIdentity& identity, bool resume, bool allow_other_build);
   void release();  ///< gives the lock back
   void beat();     ///< says that the owner lives
+  /// A file of what was measured once, before the first block, to choose settings by.
+  [[nodiscard]] std::filesystem::path tune_file(const std::string& name) const {
+    return folder_ / "tune" / name;
+  }
   /// Written once before the first block; a resume reads it and measures nothing again.
   void write_header(const SweepHeader& header);
   [[nodiscard]] std::optional<SweepHeader> read_header() const;

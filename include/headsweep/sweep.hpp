@@ -32,8 +32,8 @@ class Stop {
   static void raise(Level level);
 };
 
-/// Runs the sweep of a job file on this rank. Collective. Returns the code to end with; a user's mistake is told by
-/// rank 0 in one line. What it throws, this rank alone has met: the others cannot be waited for.
+/// Runs the sweep of a job file on this rank. Collective. Returns the code to end with; a user's mistake is
+/// told by rank 0 in one line. What it throws, this rank alone has met: the others cannot be waited for.
 ExitCode run_sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options);
 
 /// Counts of a sweep folder as its state logs tell them, for `status`: from any process, while it runs or
@@ -57,7 +57,7 @@ std::string duration_text(double seconds);
 struct Outline {
   Plan plan;
   double flops = 0;  ///< of all blocks
-  double weight_bytes = 0, block_bytes = 0;
+  MemoryAccount memory;
   int questions = 0, train_pairs = 0;
 };
 Outline outline_of(const JobSpec& job);

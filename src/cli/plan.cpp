@@ -53,6 +53,24 @@ void print_trials(const Plan& plan) {
   std::cout << "\n";
 }
 
+void print_blocks(const JobSpec& job, const Outline& outline) {
+  const MemoryAccount& memory = outline.memory;
+  const int lanes = job.run.lanes > 0 ? job.run.lanes : usual_lanes;
+  std::cout << "blocks: " << outline.plan.blocks.size() << " of at most " << lanes << " lanes"
+            << (job.run.lanes > 0 ? "\n"
+                                  : " (run measures what is best, and takes as many as memory allows)\n")
+            << "memory: weights " << megabytes(memory.weights) << " once a host, or a GPU; a rank: lanes "
+            << megabytes(lanes * memory.lane) << " (" << megabytes(memory.lane)
+            << " each), states below the edits "
+            << (job.run.prefixes == Prefixes::recomputed
+                    ? "0 MB (recomputed in each step)"
+                    : megabytes(memory.prefixes) + (job.run.prefixes == Prefixes::kept
+                                                        ? " (kept)"
+                                                        : " (kept where that is less than half of a "
+                                                          "rank's memory, else recomputed in each step)"))
+            << "\n";
+}
+
 }  // namespace
 
 ExitCode run_plan(const CommandLine& line) {
@@ -79,10 +97,8 @@ ExitCode run_plan(const CommandLine& line) {
             << "\nlocations: " << plan.locations.size() << "\n";
   print_locations(plan);
   print_trials(plan);
-  std::cout << "blocks: " << plan.blocks.size() << " of at most " << job.run.lanes << " lanes\n"
-            << "memory a rank: " << megabytes(outline.weight_bytes) << " weights, "
-            << megabytes(outline.block_bytes) << " for the largest block\n"
-            << "work: " << std::ceil(outline.flops / 1e9) << " GFLOP; at " << std::round(rate / 1e9)
+  print_blocks(job, outline);
+  std::cout << "work: " << std::ceil(outline.flops / 1e9) << " GFLOP; at " << std::round(rate / 1e9)
             << " GFLOP/s a rank about " << duration_text(seconds) << " on " << ranks
             << (ranks == 1 ? " rank\n" : " ranks\n");
   return ExitCode::done;

@@ -40,5 +40,6 @@ void GpuGroup::broadcast(void* data, std::size_t bytes) {
 }
 
 int GpuGroup::visible_devices() { return NcclLink::count_devices(); }
+double GpuGroup::free_bytes(int device) { return NcclLink::free_bytes(device); }
 
 }  // namespace headsweep

@@ -19,15 +19,38 @@ std::int64_t reduce(std::int64_t value, MPI_Op how) {
   return result;
 }
 
-void broadcast_from(int root, void* data, std::size_t bytes) {
+void broadcast_from(int root, void* data, std::size_t bytes, MPI_Comm ranks = MPI_COMM_WORLD) {
   char* next = static_cast<char*>(data);
   for (std::size_t left = bytes; left > 0;) {
     const std::size_t piece = std::min(left, piece_bytes);
-    mpi_ok(MPI_Bcast(next, static_cast<int>(piece), MPI_BYTE, root, MPI_COMM_WORLD), "MPI_Bcast");
+    mpi_ok(MPI_Bcast(next, static_cast<int>(piece), MPI_BYTE, root, ranks), "MPI_Bcast");
     next += piece;
     left -= piece;
   }
 }
+
+/// The first rank's bytes on every rank of a group.
+std::string broadcast_text(std::string bytes, MPI_Comm ranks) {
+  std::uint64_t size = bytes.size();
+  broadcast_from(0, &size, sizeof size, ranks);
+  bytes.resize(size);
+  broadcast_from(0, bytes.data(), size, ranks);
+  return bytes;
+}
+
+/// The ranks of this host.
+class Node {
+ public:
+  explicit Node(int rank) {
+    mpi_ok(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &ranks_),
+           "MPI_Comm_split_type");
+  }
+  [[nodiscard]] MPI_Comm ranks() const { return ranks_; }
+  void close() { mpi_ok(MPI_Comm_free(&ranks_), "MPI_Comm_free"); }
+
+ private:
+  MPI_Comm ranks_ = MPI_COMM_NULL;
+};
 
 }  // namespace
 
@@ -49,12 +72,10 @@ World::World(int* argc, char*** argv) {
   mpi_ok(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
   require(provided >= MPI_THREAD_FUNNELED, "MPI: thread level ", provided,
           " found, MPI_THREAD_FUNNELED is due");
-  MPI_Comm node = MPI_COMM_NULL;
-  mpi_ok(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
-         "MPI_Comm_split_type");
-  mpi_ok(MPI_Comm_rank(node, &node_rank_), "MPI_Comm_rank");
-  mpi_ok(MPI_Comm_size(node, &node_size_), "MPI_Comm_size");
-  mpi_ok(MPI_Comm_free(&node), "MPI_Comm_free");
+  Node node(rank_);
+  mpi_ok(MPI_Comm_rank(node.ranks(), &node_rank_), "MPI_Comm_rank");
+  mpi_ok(MPI_Comm_size(node.ranks(), &node_size_), "MPI_Comm_size");
+  node.close();
 }
 
 void World::tick() const {
@@ -65,11 +86,20 @@ void World::tick() const {
 void World::barrier() const { mpi_ok(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }
 
 std::string World::broadcast(std::string bytes) const {
-  std::uint64_t size = bytes.size();
-  broadcast_bytes(&size, sizeof size);
-  bytes.resize(size);
-  broadcast_bytes(bytes.data(), size);
+  return broadcast_text(std::move(bytes), MPI_COMM_WORLD);
+}
+
+std::string World::node_broadcast(std::string bytes) const {
+  Node node(rank_);
+  bytes = broadcast_text(std::move(bytes), node.ranks());
+  node.close();
   return bytes;
+}
+
+void World::node_barrier() const {
+  Node node(rank_);
+  mpi_ok(MPI_Barrier(node.ranks()), "MPI_Barrier");
+  node.close();
 }
 
 std::vector<std::string> World::all_gather(const std::string& bytes) const {

@@ -1,6 +1,4 @@
 // edit: the size of an edit beside the residual stream, and the checks that run before every sweep.
-#include <c10/core/GradMode.h>
-
 #include <cmath>
 #include <headsweep/edit.hpp>
 
@@ -12,7 +10,7 @@ at::Tensor sizes_at(const Prefix& prefix, const LayerEdit& edit) {
   const at::Tensor norm = prefix.residual.norm(2, -1);    // [T]
   const at::Tensor write = edit.write.norm(2, -1, true);  // [K', 1]
   if (!edit.read.defined()) return (write / norm).contiguous();
-  return at::matmul(edit.read, prefix.outputs.t()).abs() * write / norm;
+  return at::matmul(edit.read, prefix.outputs.to(at::kFloat).t()).abs() * write / norm;
 }
 
 void demand(bool ok, const std::string& what) {
@@ -22,6 +20,9 @@ void demand(bool ok, const std::string& what) {
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
+
+/// Of final states, relative to their largest: rounding of the products' operands.
+double tolerance_of(const Weights& weights) { return weights.number == at::kFloat ? 1e-3 : 5e-2; }
 
 /// A lane at one head with a visible b, and the same written as a changed input of o_proj.
 void check_slice(const Weights& weights, const PairBatch& batch, Head head) {
@@ -33,10 +34,10 @@ void check_slice(const Weights& weights, const PairBatch& batch, Head head) {
   const auto& layer = params.layers().front();
   const Prefix prefix = run_prefix(weights, batch.tokens, head.layer);
   const at::Tensor b = layer.b * layer.b_mask;  // [1, C]
-  const at::Tensor gate =
-      at::matmul(prefix.outputs, layer.a[0]).unsqueeze(1) * batch.tokens.active.unsqueeze(1);
-  const at::Tensor changed = prefix.outputs + gate * b;  // [T, C]
-  const at::Tensor& o = weights.layers.at(static_cast<std::size_t>(head.layer)).o;
+  const at::Tensor outputs = prefix.outputs.to(at::kFloat);
+  const at::Tensor gate = at::matmul(outputs, layer.a[0]).unsqueeze(1) * batch.tokens.active.unsqueeze(1);
+  const at::Tensor changed = outputs + gate * b;  // [T, C]
+  const at::Tensor o = weights.layers.at(static_cast<std::size_t>(head.layer)).o.to(at::kFloat);
   // What is written comes from the head's own columns of W_o alone.
   const auto slice = [&](const at::Tensor& values) {
     return values.narrow(-1, head.index * config.head_dim, config.head_dim);
@@ -46,12 +47,12 @@ void check_slice(const Weights& weights, const PairBatch& batch, Head head) {
              1e-4 * write.abs().max().item<double>(),
          cat("an edit at ", head, " wrote through another head"));
   const Prefix edited{.layer = head.layer,
-                      .outputs = changed,
-                      .residual = prefix.residual + at::matmul(changed - prefix.outputs, o.t())};
+                      .outputs = changed.to(weights.number),
+                      .residual = prefix.residual + at::matmul(changed - outputs, o.t())};
   const at::Tensor direct = run_lanes(weights, batch.tokens, edited, LaneEdits{});
   const at::Tensor by_rank_one = run_lanes(weights, batch.tokens, prefix, params.edits(weights));
   const double difference = largest_difference(direct, by_rank_one);
-  demand(difference <= 1e-3 * direct.abs().max().item<double>(),
+  demand(difference <= tolerance_of(weights) * direct.abs().max().item<double>(),
          cat("r + <a, o> W_o b differs from a changed input of o_proj at ", head, " by ", difference));
   demand(largest_difference(direct, run_lanes(weights, batch.tokens, prefix, LaneEdits{})) > 0,
          cat("an edit at ", head, " changed nothing"));
@@ -60,17 +61,15 @@ void check_slice(const Weights& weights, const PairBatch& batch, Head head) {
 }  // namespace
 
 RelativeSize relative_size(const Weights& weights, const PairBatch& batch, const LaneEdits& edits) {
-  const c10::NoGradGuard frozen;
   const TokenBatch& tokens = batch.tokens;
-  const at::Tensor prompt_end =
-      batch.prompt_tokens.index_select(0, at::floor_divide(tokens.slot, tokens.longest));
+  const at::Tensor prompt_end = batch.prompt_tokens.index_select(0, tokens.tree);
   const at::Tensor answer = (tokens.positions >= prompt_end).to(at::kFloat), prompt = 1 - answer;  // [T]
   at::Tensor in_prompt = at::zeros({edits.lanes}, tokens.active.options()), in_answer = in_prompt.clone();
   at::Tensor layers = in_prompt.clone();
   for (const auto& [layer, edit] : edits.layers) {
     const at::Tensor sizes = sizes_at(run_prefix(weights, tokens, layer), edit) * tokens.active;  // [K', T]
     const at::Tensor lanes =
-        edit.lanes.defined() ? edit.lanes : at::arange(edits.lanes, tokens.slot.options());
+        edit.lanes.defined() ? edit.lanes : at::arange(edits.lanes, tokens.tree.options());
     in_prompt.index_add_(0, lanes, at::matmul(sizes, prompt) / prompt.sum());
     in_answer.index_add_(0, lanes, at::matmul(sizes, answer) / answer.sum());
     layers.index_add_(0, lanes, at::ones({sizes.size(0)}, layers.options()));
@@ -79,7 +78,6 @@ RelativeSize relative_size(const Weights& weights, const PairBatch& batch, const
 }
 
 void check_edits(const Weights& weights, const PairBatch& batch) {
-  const c10::NoGradGuard frozen;
   const int last = weights.config.layers - 1;
   const Head head{.layer = last / 2, .index = weights.config.heads - 1};
   const LaneSpec lane{.heads = {head}, .strength = 0.1, .learning_rate = 0, .seed = 0};
@@ -87,7 +85,11 @@ void check_edits(const Weights& weights, const PairBatch& batch) {
       LaneParams::start(EditKind::optimal, {lane, lane}, TrainingSpec{}, weights).edits(weights);
   const Prefix prefix = run_prefix(weights, batch.tokens, head.layer);
   const at::Tensor unedited = run_lanes(weights, batch.tokens, prefix, LaneEdits{.lanes = 2, .layers = {}});
-  demand(at::equal(run_lanes(weights, batch.tokens, prefix, zero), unedited), "a zero edit changed a bit");
+  // Edited lanes take the products of the first edited layer in another order: equal to rounding, not to the
+  // bit.
+  const double moved = largest_difference(run_lanes(weights, batch.tokens, prefix, zero), unedited);
+  demand(moved <= tolerance_of(weights) * unedited.abs().max().item<double>(),
+         cat("a zero edit changed the final states by ", moved));
   for (const Head one : {Head{0, 0}, head, Head{last, weights.config.heads - 1}})
     check_slice(weights, batch, one);
 }

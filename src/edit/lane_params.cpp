@@ -58,6 +58,11 @@ at::Tensor start_of_b(std::uint64_t seed, int layer, std::int64_t width, double 
   return at::tensor(values);
 }
 
+/// W_o in float32: [E, C].
+at::Tensor output_matrix(const Weights& weights, int layer) {
+  return weights.layers.at(static_cast<std::size_t>(layer)).o.to(at::kFloat);
+}
+
 std::vector<float> to_vector(const at::Tensor& values) {
   const at::Tensor flat = values.detach().to(at::kCPU, at::kFloat).contiguous();
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
@@ -143,11 +148,25 @@ LaneEdits LaneParams::edits(const Weights& weights) const {
     if (layer.lanes.size(0) < lanes_) edit.lanes = layer.lanes;
     if (layer.a.defined()) edit.read = layer.a * layer.a_mask;
     const at::Tensor b = layer.b * layer.b_mask;
-    const at::Tensor& o = weights.layers.at(static_cast<std::size_t>(layer.layer)).o;  // [E, C]
-    edit.write = kind_ == EditKind::lora ? b : at::matmul(b, o.t());
+    edit.write = kind_ == EditKind::lora ? b : at::matmul(b, output_matrix(weights, layer.layer).t());
     edits.layers[layer.layer] = std::move(edit);
   }
   return edits;
+}
+
+std::vector<LaneParams::Gradient> LaneParams::gradients(const Weights& weights,
+                                                        const LaneEdits& edits) const {
+  std::vector<Gradient> gradients;
+  for (const Layer& layer : layers_) {
+    const LayerEdit& edit = edits.layers.at(layer.layer);
+    Gradient gradient;
+    if (layer.a.defined()) gradient.a = edit.read * layer.a_mask;
+    const bool free = kind_ == EditKind::lora;
+    gradient.b =
+        (free ? edit.write : at::matmul(edit.write, output_matrix(weights, layer.layer))) * layer.b_mask;
+    gradients.push_back(std::move(gradient));
+  }
+  return gradients;
 }
 
 std::vector<EditLayer> LaneParams::layers_of(int lane) const {

@@ -1,6 +1,4 @@
 // edit: AdamW and clipping for all lanes at once; each lane keeps its own rate, norm and fate.
-#include <c10/core/GradMode.h>
-
 #include <cmath>
 #include <headsweep/edit.hpp>
 #include <numbers>
@@ -23,46 +21,47 @@ LaneOptimiser::LaneOptimiser(LaneParams& params, at::Tensor learning_rates, doub
     : params_(&params), rates_(std::move(learning_rates)), clip_(clip) {
   for (const auto& layer : params_->layers())
     for (const at::Tensor& value : trained(layer)) {
-      value.requires_grad_(true);
       first_.push_back(at::zeros_like(value));
       second_.push_back(at::zeros_like(value));
     }
 }
 
-at::Tensor LaneOptimiser::gradient_norms() const {
+at::Tensor LaneOptimiser::norms_of(const std::vector<LaneParams::Gradient>& gradients) const {
   at::Tensor squares = at::zeros({params_->count()}, rates_.options());
-  for (const auto& layer : params_->layers())
-    for (const at::Tensor& value : trained(layer))
-      squares.index_add_(0, layer.lanes, value.grad().square().sum(1));
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    for (const at::Tensor& gradient : {gradients[i].a, gradients[i].b})
+      if (gradient.defined()) squares.index_add_(0, params_->layers()[i].lanes, gradient.square().sum(1));
   return squares.sqrt();
 }
 
-at::Tensor LaneOptimiser::step(double scale, const at::Tensor& alive) {
-  const c10::NoGradGuard frozen;
+at::Tensor LaneOptimiser::step(const std::vector<LaneParams::Gradient>& gradients, double scale,
+                               const at::Tensor& alive) {
   ++steps_;
-  const at::Tensor norms = gradient_norms();  // [K]
+  const at::Tensor norms = norms_of(gradients);  // [K]
   // As torch.nn.utils.clip_grad_norm_, but over each lane's own parameters.
   const at::Tensor factor = clip_ > 0 ? (clip_ / (norms + 1e-6)).clamp_max(1.0) : at::ones_like(norms);
   const double first_bias = 1.0 - std::pow(beta_first, steps_),
                second_bias = 1.0 - std::pow(beta_second, steps_);
   const at::Tensor going = alive.to(at::kBool).logical_and(norms.isfinite());
   std::size_t slot = 0;
-  for (const auto& layer : params_->layers()) {
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const LaneParams::Layer& layer = params_->layers()[i];
     const auto of_lane = [&](const at::Tensor& values) {
       return values.index_select(0, layer.lanes).unsqueeze(1);
     };
     const at::Tensor moves = of_lane(going), rate = of_lane(rates_) * (scale / first_bias),
                      shrink = of_lane(factor);
-    for (const at::Tensor& value : trained(layer)) {
-      const at::Tensor gradient = value.grad() * shrink;
+    const auto move = [&](const at::Tensor& value, const at::Tensor& raw) {
+      const at::Tensor gradient = raw * shrink;
       at::Tensor &first = first_[slot], &second = second_[slot];
       ++slot;
       first.mul_(beta_first).add_(gradient, 1.0 - beta_first);
       second.mul_(beta_second).addcmul_(gradient, gradient, 1.0 - beta_second);
       const at::Tensor change = rate * first / ((second / second_bias).sqrt() + epsilon);
       value.sub_(at::where(moves, change, at::zeros_like(change)));
-      value.mutable_grad() = at::Tensor();
-    }
+    };
+    if (layer.a.defined()) move(layer.a, gradients[i].a);
+    move(layer.b, gradients[i].b);
   }
   return norms;
 }

@@ -8,9 +8,6 @@
 namespace headsweep {
 namespace {
 
-/// Few enough that eight lanes of a small model stay near the cache, enough to fill a GPU.
-constexpr std::size_t tokens_a_call = 512;
-
 bool is_named(const std::vector<SplitPart>& parts, SplitPart part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
@@ -67,6 +64,10 @@ TokenTree own_answer_tree(const TokenizedQuestion& question, const std::vector<i
           .edit_start = edit_start(from, Purpose::text, static_cast<int>(question.prompt.size()))};
 }
 
+at::Tensor unedited_states(const Weights& weights, const TokenBatch& batch) {
+  return run_lanes(weights, batch, run_prefix(weights, batch, weights.config.layers), LaneEdits{});
+}
+
 std::size_t tokens_of(const TokenTree& tree) {
   std::size_t tokens = tree.prompt.size();
   for (const std::vector<int>& answer : tree.answers) tokens += answer.size();
@@ -79,7 +80,8 @@ std::vector<TokenBatch> pack_trees(const std::vector<TokenTree>& trees, Keep kee
   for (auto begin = trees.begin(); begin != trees.end();) {
     std::size_t tokens = tokens_of(*begin);
     auto end = begin + 1;
-    while (end != trees.end() && tokens + tokens_of(*end) <= tokens_a_call) tokens += tokens_of(*end++);
+    while (end != trees.end() && tokens + tokens_of(*end) <= std::size_t{tokens_a_call})
+      tokens += tokens_of(*end++);
     batches.push_back(pack({begin, end}, keep, device));
     begin = end;
   }
@@ -127,10 +129,15 @@ Batches pack_material(const Evaluation::Inputs& inputs, const Material& material
     documents.push_back(
         {.prompt = document, .answers = {}, .edit_start = edit_start(from, Purpose::text, 0)});
   const at::Device device = inputs.weights.device();
-  return {.prompts = pack_places(inputs, material, material.asked, from),
-          .references = pack_trees(references, Keep::answers, device),
-          .own_answers = pack_trees(own_answers, Keep::answers, device),
-          .documents = pack_trees(documents, Keep::all, device)};
+  Batches batches{.prompts = pack_places(inputs, material, material.asked, from),
+                  .references = pack_trees(references, Keep::answers, device),
+                  .own_answers = pack_trees(own_answers, Keep::answers, device),
+                  .documents = pack_trees(documents, Keep::all, device)};
+  for (const TokenBatch& batch : batches.own_answers)
+    batches.own_states.push_back(unedited_states(inputs.weights, batch));
+  for (const TokenBatch& batch : batches.documents)
+    batches.document_states.push_back(unedited_states(inputs.weights, batch));
+  return batches;
 }
 
 }  // namespace headsweep

@@ -25,6 +25,8 @@ struct Batches {
   std::vector<TokenBatch> references;   ///< chosen: a tree of correct answers, refusals, incorrect answers
   std::vector<TokenBatch> own_answers;  ///< drifted: a tree of one answer
   std::vector<TokenBatch> documents;
+  /// Of each batch of own_answers and of documents: the final states of the unedited model [1, R, E].
+  std::vector<at::Tensor> own_states, document_states;
 };
 Batches pack_material(const Evaluation::Inputs& inputs, const Material& material, EditFrom from);
 

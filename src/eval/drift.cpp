@@ -1,13 +1,8 @@
-// eval: drift of K lanes against the unedited model, which runs beside them from the same prefix.
+// eval: drift of K lanes against the unedited model, whose states are kept.
 #include "eval/drift.hpp"
-
-#include <algorithm>
 
 namespace headsweep {
 namespace {
-
-constexpr std::int64_t chunk_bytes =
-    32 << 20;  ///< of the lanes' log-probabilities, of which a few copies stand at once
 
 /// Means over the entries of each answer: [K][A] from [K, N]. On the host and in order: the same bits on
 /// every device.
@@ -32,27 +27,11 @@ std::vector<std::vector<double>> answer_means(const TokenBatch& batch, const at:
 
 }  // namespace
 
-Drift measure_drift(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits) {
-  const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
-  const at::Tensor unedited = run_lanes(weights, batch, prefix, LaneEdits{});  // [1, R, E]
-  const at::Tensor edited = run_lanes(weights, batch, prefix, edits);          // [K, R, E]
-  const std::int64_t entries = batch.entry_row.size(0);
-  const std::int64_t chunk =
-      std::max<std::int64_t>(1, chunk_bytes / (4L * edits.lanes * weights.config.vocab));
-  const auto log_probs = [&](const at::Tensor& states, const at::Tensor& rows) {  // [K, r, V]
-    return at::log_softmax(logits_of(weights, states.index_select(1, rows)), -1);
-  };
-  at::Tensor kl = at::empty({edits.lanes, entries}, edited.options()), cross_entropy = at::empty_like(kl);
-  for (std::int64_t first = 0; first < entries; first += chunk) {
-    const std::int64_t count = std::min(chunk, entries - first);
-    const at::Tensor rows = batch.entry_row.narrow(0, first, count);
-    const at::Tensor before = log_probs(unedited, rows), after = log_probs(edited, rows);
-    const at::Tensor ids =
-        batch.entry_id.narrow(0, first, count).view({1, -1, 1}).expand({edits.lanes, -1, -1});
-    kl.narrow(1, first, count).copy_((before.exp() * (before - after)).sum(-1));
-    cross_entropy.narrow(1, first, count).copy_(-after.gather(-1, ids).squeeze(-1));
-  }
-  return {.kl = answer_means(batch, kl), .cross_entropy = answer_means(batch, cross_entropy)};
+Drift measure_drift(const Weights& weights, const TokenBatch& batch, const at::Tensor& unedited,
+                    const at::Tensor& edited) {
+  const Divergence divergence = entry_divergence(weights, batch, unedited, edited);
+  return {.kl = answer_means(batch, divergence.kl),
+          .cross_entropy = answer_means(batch, -divergence.log_probs)};
 }
 
 }  // namespace headsweep

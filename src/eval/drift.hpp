@@ -12,6 +12,8 @@ struct Drift {
   std::vector<std::vector<double>> kl;  ///< KL(pi0 || edited) of the whole next-token distributions
   std::vector<std::vector<double>> cross_entropy;  ///< of the tokens that follow
 };
-Drift measure_drift(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits);
+/// `unedited` [1, R, E]: the final normed states of the unedited model.
+Drift measure_drift(const Weights& weights, const TokenBatch& batch, const at::Tensor& unedited,
+                    const at::Tensor& edited);
 
 }  // namespace headsweep

@@ -1,6 +1,4 @@
 // eval: measures K lanes on one fold: answers, multiple choice, drift; then means over questions.
-#include <ATen/core/grad_mode.h>
-
 #include <map>
 #include <utility>
 
@@ -34,11 +32,10 @@ void put_verdict(const Verdict& verdict, Item& item) {
   item.refused = verdict.refused;
 }
 
-/// Log-probabilities of all answers of a batch: float64 [K, A] on the host.
-at::Tensor reference_log_probs(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits) {
-  const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
-  const at::Tensor states = run_lanes(weights, batch, prefix, edits);
-  return answer_log_probs(weights, batch, states).to(at::kCPU, at::kDouble).contiguous();
+/// Final normed states of the lanes: [K, R, E].
+at::Tensor edited_states(PrefixMemo& prefixes, const TokenBatch& batch, const LaneEdits& edits) {
+  const Weights& weights = prefixes.weights();
+  return run_lanes(weights, batch, prefixes.at(batch, edits.first_layer(weights.config.layers)), edits);
 }
 
 /// Scores a question by the log-probabilities of its references, in the order of its tree; returns their end.
@@ -57,13 +54,15 @@ struct TextDrift {
   std::vector<double> kl, cross_entropy;
 };
 
-TextDrift measure_text(const Evaluation::Inputs& inputs, const std::vector<TokenBatch>& documents,
-                       const LaneEdits& edits, const Tick& tick) {
+TextDrift measure_text(PrefixMemo& prefixes, const Batches& batches, const LaneEdits& edits,
+                       const Tick& tick) {
   const auto lanes = static_cast<std::size_t>(edits.lanes);
   TextDrift total{.kl = std::vector<double>(lanes, 0.0), .cross_entropy = std::vector<double>(lanes, 0.0)};
   double count = 0;
-  for (const TokenBatch& batch : documents) {
-    const Drift drift = measure_drift(inputs.weights, batch, edits);
+  for (std::size_t i = 0; i < batches.documents.size(); ++i) {
+    const TokenBatch& batch = batches.documents[i];
+    const Drift drift = measure_drift(prefixes.weights(), batch, batches.document_states[i],
+                                      edited_states(prefixes, batch, edits));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       for (const double kl : drift.kl[lane]) total.kl[lane] += kl;
       for (const double entropy : drift.cross_entropy[lane]) total.cross_entropy[lane] += entropy;
@@ -103,9 +102,11 @@ struct Evaluation::State {
   Inputs inputs;
   Material material;
   std::map<EditFrom, Batches> packed;
+  mutable PrefixMemo prefixes;
   Result unedited;
 
-  explicit State(const Inputs& given) : inputs(given), material(gather_material(given)) {
+  explicit State(const Inputs& given)
+      : inputs(given), material(gather_material(given)), prefixes(given.weights, given.keeps_prefixes) {
     const auto answers = answer_questions(
         inputs, pack_places(inputs, material, material.drifted, EditFrom::all), LaneEdits{}, Tick{});
     for (const Answer& answer : answers[0]) {
@@ -124,7 +125,7 @@ struct Evaluation::State {
     Items items(static_cast<std::size_t>(edits.lanes), std::vector<Item>(material.questions.size()));
     put_answers(answer_questions(inputs, ready.prompts, edits, tick), items);
     put_choices(ready.references, edits, tick, items);
-    put_drift(ready.own_answers, edits, tick, items);
+    put_drift(ready, edits, tick, items);
     return items;
   }
 
@@ -152,7 +153,10 @@ struct Evaluation::State {
                    Items& items) const {
     std::size_t first = 0;  // of the batch's questions in `chosen`
     for (const TokenBatch& batch : batches) {
-      const at::Tensor log_probs = reference_log_probs(inputs.weights, batch, edits);
+      const at::Tensor log_probs =
+          answer_log_probs(inputs.weights, batch, edited_states(prefixes, batch, edits))
+              .to(at::kCPU, at::kDouble)
+              .contiguous();
       const double* log_prob = log_probs.const_data_ptr<double>();
       const std::size_t end = first + static_cast<std::size_t>(batch.trees);
       for (std::vector<Item>& lane : items)
@@ -165,11 +169,12 @@ struct Evaluation::State {
     }
   }
 
-  void put_drift(const std::vector<TokenBatch>& batches, const LaneEdits& edits, const Tick& tick,
-                 Items& items) const {
+  void put_drift(const Batches& batches, const LaneEdits& edits, const Tick& tick, Items& items) const {
     auto place = material.drifted.begin();
-    for (const TokenBatch& batch : batches) {
-      const Drift drift = measure_drift(inputs.weights, batch, edits);
+    for (std::size_t b = 0; b < batches.own_answers.size(); ++b) {
+      const TokenBatch& batch = batches.own_answers[b];
+      const Drift drift =
+          measure_drift(inputs.weights, batch, batches.own_states[b], edited_states(prefixes, batch, edits));
       for (std::size_t lane = 0; lane < items.size(); ++lane)
         for (std::ptrdiff_t i = 0; i < batch.trees; ++i)
           items[lane][place[i]].kl_answer = static_cast<float>(drift.kl[lane][static_cast<std::size_t>(i)]);
@@ -205,10 +210,9 @@ Evaluation::~Evaluation() = default;
 
 std::vector<Evaluation::Result> Evaluation::measure(const LaneEdits& edits, EditFrom from,
                                                     const Tick& tick) const {
-  const at::NoGradGuard frozen;
   const Batches& batches = state_->batches(from);
   Items items = state_->measure_items(batches, edits, tick);
-  const TextDrift text = measure_text(state_->inputs, batches.documents, edits, tick);
+  const TextDrift text = measure_text(state_->prefixes, batches, edits, tick);
   std::vector<Result> results;
   for (std::size_t lane = 0; lane < items.size(); ++lane) {
     Result result = state_->summarise(std::move(items[lane]));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 
 namespace headsweep {
 namespace {
@@ -11,29 +12,31 @@ namespace {
 class Listener {
  public:
   Listener(const Tokenizer& tokenizer, int end_token, const GenerateOptions& options, std::size_t rows)
-      : tokenizer_(tokenizer),
-        end_token_(end_token),
-        options_(options),
-        answers_(rows),
-        finished_(rows, 0),
-        left_(rows) {}
+      : tokenizer_(tokenizer), end_token_(end_token), options_(options), answers_(rows), going_(rows) {
+    std::iota(going_.begin(), going_.end(), 0);
+  }
 
-  void hear(const at::Tensor& ids /* int64 [K, N] */) {
+  /// Takes the newest token of each row that goes on.
+  void hear(const at::Tensor& ids /* int64 [n] */) {
     const at::Tensor on_host = ids.to(at::kCPU).contiguous();
     const auto* id = on_host.const_data_ptr<std::int64_t>();
-    for (std::size_t row = 0; row < answers_.size(); ++row)
-      if (finished_[row] == 0 && ends_with(answers_[row], static_cast<int>(id[row]))) {
-        finished_[row] = 1;
-        --left_;
-      }
+    std::vector<std::size_t> still;
+    kept_.clear();
+    for (std::size_t i = 0; i < going_.size(); ++i) {
+      if (ends_with(answers_[going_[i]], static_cast<int>(id[i]))) continue;
+      kept_.push_back(static_cast<std::int64_t>(i));
+      still.push_back(going_[i]);
+    }
+    going_ = std::move(still);
   }
-  [[nodiscard]] bool all_finished() const { return left_ == 0; }
+  /// The rows that go on, counted among those just heard.
+  [[nodiscard]] const std::vector<std::int64_t>& kept() const { return kept_; }
+  [[nodiscard]] bool all_finished() const { return going_.empty(); }
 
   /// [K][N]; the answers still going get their text as it stands.
   std::vector<std::vector<Answer>> finish(std::size_t lanes) {
-    for (std::size_t row = 0; row < answers_.size(); ++row)
-      if (finished_[row] == 0 || answers_[row].ended)
-        answers_[row].text = tokenizer_.decode(answers_[row].ids);
+    for (Answer& answer : answers_)
+      if (answer.text.empty()) answer.text = tokenizer_.decode(answer.ids);
     std::vector<std::vector<Answer>> by_lane(lanes);
     const std::size_t prompts = answers_.size() / lanes;
     for (std::size_t row = 0; row < answers_.size(); ++row)
@@ -59,8 +62,8 @@ class Listener {
   int end_token_;
   const GenerateOptions& options_;
   std::vector<Answer> answers_;
-  std::vector<char> finished_;
-  std::size_t left_;
+  std::vector<std::size_t> going_;  ///< rows that have not ended
+  std::vector<std::int64_t> kept_;
 };
 
 /// Lets the listener hear the answers to one batch.
@@ -68,11 +71,17 @@ void answer_batch(const Weights& weights, const TokenBatch& prompts, const LaneE
                   const GenerateOptions& options, Listener& listener) {
   Decoder decoder(weights, prompts, edits, options.max_new_tokens - 1);
   for (int token = 1;; ++token) {
-    const at::Tensor ids = decoder.logits().argmax(-1);  // [K, N]
+    const at::Tensor ids = decoder.logits().argmax(-1);  // [n]
     listener.hear(ids);
     if (options.tick) options.tick();
     if (listener.all_finished() || token >= options.max_new_tokens) return;
-    decoder.step(ids);  // finished rows go on unheard, so that the batch keeps its shape
+    const auto& kept = listener.kept();
+    if (static_cast<std::int64_t>(kept.size()) == ids.size(0)) {
+      decoder.step(ids);
+      continue;
+    }
+    decoder.keep(kept);
+    decoder.step(ids.index_select(0, at::tensor(kept, at::kLong).to(ids.device())));
   }
 }
 

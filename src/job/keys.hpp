@@ -41,6 +41,10 @@ void visit_keys(Visit& visit, ModelSpec& model) {
         model.folder);
   visit({.name = "device", .meaning = "where the model runs; automatic: a GPU if there is one"},
         model.device);
+  visit(
+      {.name = "precision",
+       .meaning = "of what matrix products multiply; residual stream, edits and losses are float32 in both"},
+      model.precision);
 }
 
 template <class Visit>
@@ -193,7 +197,11 @@ void visit_keys(Visit& visit, TrainingSpec& training) {
          .meaning = "a random choice of so many; 0: all",
          .limits = from(0, 1'000'000)},
         training.pairs_per_question);
-  visit({.name = "batch", .meaning = "pairs a step", .limits = from(1, 100'000)}, training.batch);
+  visit({.name = "batches",
+         .meaning = "what a step takes: random pairs, or whole questions with all their pairs"},
+        training.batches);
+  visit({.name = "batch", .meaning = "pairs a step, or questions", .limits = from(1, 100'000)},
+        training.batch);
   visit({.name = "epochs", .meaning = "times that training sees each pair", .limits = from(1, 10'000)},
         training.epochs);
   visit({.name = "clip", .meaning = "most norm of a trial's gradient; 0: no clipping", .limits = at_least(0)},
@@ -241,8 +249,22 @@ template <class Visit>
 void visit_keys(Visit& visit, RunSpec& run) {
   visit({.name = "seeds", .meaning = "of training: each trial is trained once per seed", .limits = filled()},
         run.seeds);
-  visit({.name = "lanes", .meaning = "trials trained at the same time; fixes bits", .limits = from(1, 4096)},
-        run.lanes);
+  visit(
+      {.name = "lanes",
+       .meaning =
+           "trials trained at the same time; fixes bits; 0: chosen at the start by memory and a measurement",
+       .limits = from(0, 4096)},
+      run.lanes);
+  visit({.name = "prefixes",
+         .meaning =
+             "states below the first edited layer; automatic: kept where they take less than half of memory"},
+        run.prefixes);
+  visit(
+      {.name = "memory",
+       .meaning =
+           "GiB that lanes and prefixes of a rank may take; 0: 0.6 of its share of what is free at the start",
+       .limits = at_least(0)},
+      run.memory);
   visit({.name = "threads", .meaning = "of each rank on CPU; fixes bits", .limits = from(1, 1024)},
         run.threads);
 }

@@ -99,8 +99,11 @@ bool is_job_name(const std::string& text) {
 
 std::vector<std::string> words_of(Everything) { return {"all"}; }
 std::vector<std::string> words_of(Device) { return {"automatic", "cpu", "cuda"}; }
+std::vector<std::string> words_of(Precision) { return {"f32", "bf16"}; }
 std::vector<std::string> words_of(LogProb) { return {"sum", "mean"}; }
 std::vector<std::string> words_of(AnswerEnd) { return {"none", "eos"}; }
+std::vector<std::string> words_of(BatchKind) { return {"pairs", "questions"}; }
+std::vector<std::string> words_of(Prefixes) { return {"automatic", "kept", "recomputed"}; }
 std::vector<std::string> words_of(PairRule) { return {"cross", "zip", "best"}; }
 std::vector<std::string> words_of(Refusals) { return {"keep", "drop"}; }
 std::vector<std::string> words_of(EditRead) { return {"layer", "heads", "constant"}; }

@@ -45,8 +45,11 @@ struct LearningRates {
 // The words of each enum, in the order of its enumerators.
 std::vector<std::string> words_of(Everything);
 std::vector<std::string> words_of(Device);
+std::vector<std::string> words_of(Precision);
 std::vector<std::string> words_of(LogProb);
 std::vector<std::string> words_of(AnswerEnd);
+std::vector<std::string> words_of(BatchKind);
+std::vector<std::string> words_of(Prefixes);
 std::vector<std::string> words_of(PairRule);
 std::vector<std::string> words_of(Refusals);
 std::vector<std::string> words_of(EditRead);

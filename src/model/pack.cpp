@@ -2,7 +2,7 @@
 // where.
 #include <algorithm>
 #include <headsweep/model.hpp>
-#include <limits>
+#include <numeric>
 
 namespace headsweep {
 namespace {
@@ -26,8 +26,6 @@ class Packer {
   /// The newest answer's next token is predicted by the kept token `row`.
   void predict(std::int64_t row, int id);
   [[nodiscard]] std::int64_t newest_row() const { return static_cast<std::int64_t>(kept_.size()) - 1; }
-  [[nodiscard]] at::Tensor make_mask(std::int64_t longest) const;
-
   Keep keep_;
   std::int64_t trees_ = 0;
   std::vector<std::int64_t> ids_, positions_, kept_, entry_row_, entry_id_, entry_answer_;
@@ -91,37 +89,30 @@ void Packer::add(const TokenTree& tree) {
   ++trees_;
 }
 
-at::Tensor Packer::make_mask(std::int64_t longest) const {
-  at::Tensor mask = at::full({trees_, 1, longest, longest}, -std::numeric_limits<float>::infinity());
-  mask.diagonal(0, 2, 3).zero_();
-  float* cell = mask.mutable_data_ptr<float>();
-  for (const Place& place : places_) {
-    float* row = cell + (place.tree * longest + place.index) * longest;
-    std::fill(row, row + std::min(place.prompt, place.index + 1), 0.0F);
-    std::fill(row + place.own, row + place.index + 1, 0.0F);
-  }
-  return mask;
-}
-
 TokenBatch Packer::finish(at::Device device) const {
-  std::int64_t longest = 0;
-  for (const Place& place : places_) longest = std::max(longest, place.index + 1);
-  std::vector<std::int64_t> slot, token_at(static_cast<std::size_t>(trees_ * longest), 0);
-  for (const Place& place : places_) {
-    token_at[static_cast<std::size_t>(place.tree * longest + place.index)] =
-        static_cast<std::int64_t>(slot.size());
-    slot.push_back(place.tree * longest + place.index);
-  }
   const auto place_on = [&](const auto& values) { return at::tensor(values).to(device); };
   TokenBatch batch;
   batch.trees = static_cast<int>(trees_);
   batch.tokens = static_cast<int>(ids_.size());
-  batch.longest = static_cast<int>(longest);
+  std::vector<std::int64_t> tree;
+  batch.tree_begin.assign(static_cast<std::size_t>(trees_) + 1, 0);
+  batch.kept_begin = batch.tree_begin;
+  for (const Place& place : places_) {
+    tree.push_back(place.tree);
+    ++batch.tree_begin[static_cast<std::size_t>(place.tree) + 1];
+    batch.prompt.push_back(static_cast<std::int32_t>(place.prompt));
+    batch.own.push_back(static_cast<std::int32_t>(place.own));
+    batch.longest = std::max(batch.longest, static_cast<int>(place.index) + 1);
+  }
+  for (const std::int64_t token : kept_) {
+    batch.kept_rows.push_back(static_cast<std::int32_t>(token));
+    ++batch.kept_begin[static_cast<std::size_t>(tree[static_cast<std::size_t>(token)]) + 1];
+  }
+  std::partial_sum(batch.tree_begin.begin(), batch.tree_begin.end(), batch.tree_begin.begin());
+  std::partial_sum(batch.kept_begin.begin(), batch.kept_begin.end(), batch.kept_begin.begin());
   batch.ids = place_on(ids_);
   batch.positions = place_on(positions_);
-  batch.slot = place_on(slot);
-  batch.token_at = place_on(token_at);
-  batch.mask = make_mask(longest).to(device);
+  batch.tree = place_on(tree);
   batch.active = place_on(active_);
   batch.kept = place_on(kept_);
   batch.entry_row = place_on(entry_row_);

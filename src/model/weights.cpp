@@ -1,7 +1,6 @@
-// model: frozen weights. In: config and a folder of safetensors; out: float32 tensors on one device, their
-// hashes. With `share`, several processes take part; only those that read touch the files.
-#include <ATen/core/grad_mode.h>
-
+// model: frozen weights. In: config and a folder of safetensors; out: the operands of the products on one
+// device, their hashes. With `place` and `share`, several processes take part; only those that read touch the
+// files.
 #include <algorithm>
 #include <cmath>
 #include <headsweep/model.hpp>
@@ -13,47 +12,78 @@ namespace {
 
 constexpr const char* output_name = "lm_head.weight";
 
-/// A tensor that the model needs: its name in the files, its shape, its place in Weights.
-struct Wanted {
+/// A tensor of the files: its name, its shape, and the name of the norm whose gain is multiplied into its
+/// columns.
+struct Part {
   std::string name;
   std::vector<std::int64_t> shape;
+  std::string gain = "";
+};
+/// A tensor of Weights, made of parts that stand below each other.
+struct Wanted {
+  std::vector<Part> parts;
   at::Tensor* place;
+  at::ScalarType type;
+  [[nodiscard]] std::vector<std::int64_t> shape() const {
+    std::vector<std::int64_t> all = parts.front().shape;
+    for (std::size_t i = 1; i < parts.size(); ++i) all[0] += parts[i].shape[0];
+    return all;
+  }
 };
 
-/// All tensors of the model in the one order in which they are loaded, shared and hashed.
-std::vector<Wanted> list_wanted(Weights& weights) {
-  const ModelConfig& config = weights.config;
+void add_layer(const ModelConfig& config, std::size_t index, Weights& weights, std::vector<Wanted>& wanted) {
   const std::int64_t hidden = config.hidden, width = config.width(), inner = config.intermediate;
   const std::int64_t kv_width = std::int64_t{config.kv_heads} * config.head_dim;
+  const auto name = [&](const char* part) { return cat("model.layers.", index, ".", part, ".weight"); };
+  const std::string before = name("input_layernorm"), between = name("post_attention_layernorm");
+  LayerWeights& layer = weights.layers[index];
+  wanted.push_back({{{name("self_attn.q_proj"), {width, hidden}, before},
+                     {name("self_attn.k_proj"), {kv_width, hidden}, before},
+                     {name("self_attn.v_proj"), {kv_width, hidden}, before}},
+                    &layer.qkv,
+                    weights.number});
+  wanted.push_back({{{name("self_attn.o_proj"), {hidden, width}}}, &layer.o, weights.number});
+  wanted.push_back(
+      {{{name("mlp.gate_proj"), {inner, hidden}, between}, {name("mlp.up_proj"), {inner, hidden}, between}},
+       &layer.gate_up,
+       weights.number});
+  wanted.push_back({{{name("mlp.down_proj"), {hidden, inner}}}, &layer.down, weights.number});
+}
+
+/// All tensors of the model in the one order in which they are placed, read, shared and hashed.
+std::vector<Wanted> list_wanted(Weights& weights) {
+  const ModelConfig& config = weights.config;
+  const std::int64_t hidden = config.hidden;
   weights.layers.resize(static_cast<std::size_t>(config.layers));
-  std::vector<Wanted> wanted{{"model.embed_tokens.weight", {config.vocab, hidden}, &weights.embedding}};
-  for (std::size_t index = 0; index < weights.layers.size(); ++index) {
-    LayerWeights& layer = weights.layers[index];
-    const auto add = [&](const char* part, std::vector<std::int64_t> shape, at::Tensor& place) {
-      wanted.push_back({cat("model.layers.", index, ".", part, ".weight"), std::move(shape), &place});
-    };
-    add("input_layernorm", {hidden}, layer.norm_attention);
-    add("self_attn.q_proj", {width, hidden}, layer.q);
-    add("self_attn.k_proj", {kv_width, hidden}, layer.k);
-    add("self_attn.v_proj", {kv_width, hidden}, layer.v);
-    add("self_attn.o_proj", {hidden, width}, layer.o);
-    add("post_attention_layernorm", {hidden}, layer.norm_mlp);
-    add("mlp.gate_proj", {inner, hidden}, layer.gate);
-    add("mlp.up_proj", {inner, hidden}, layer.up);
-    add("mlp.down_proj", {hidden, inner}, layer.down);
-  }
-  wanted.push_back({"model.norm.weight", {hidden}, &weights.norm_final});
-  if (!config.tied) wanted.push_back({output_name, {config.vocab, hidden}, &weights.output});
+  std::vector<Wanted> wanted{
+      {{{"model.embed_tokens.weight", {config.vocab, hidden}}}, &weights.embedding, weights.number}};
+  for (std::size_t index = 0; index < weights.layers.size(); ++index)
+    add_layer(config, index, weights, wanted);
+  wanted.push_back({{{"model.norm.weight", {hidden}}}, &weights.norm_final, at::kFloat});
+  if (!config.tied)
+    wanted.push_back({{{output_name, {config.vocab, hidden}}}, &weights.output, weights.number});
   return wanted;
 }
 
-void check_present(const std::vector<Wanted>& wanted, const StoredTensors& stored,
-                   const std::string& folder) {
-  std::vector<std::string> missing;
+/// The tensors of the files that these are made of, gains included.
+std::vector<Part> parts_of(const std::vector<Wanted>& wanted) {
+  std::vector<Part> parts;
   for (const Wanted& tensor : wanted)
+    for (const Part& part : tensor.parts) {
+      const bool known =
+          std::any_of(parts.begin(), parts.end(), [&](const Part& p) { return p.name == part.gain; });
+      if (!part.gain.empty() && !known) parts.push_back({part.gain, {part.shape.back()}});
+      parts.push_back(part);
+    }
+  return parts;
+}
+
+void check_present(const std::vector<Part>& wanted, const StoredTensors& stored, const std::string& folder) {
+  std::vector<std::string> missing;
+  for (const Part& tensor : wanted)
     if (stored.count(tensor.name) == 0) missing.push_back(tensor.name);
   require(missing.empty(), folder, ": missing tensors: ", join(missing, ", "));
-  for (const Wanted& tensor : wanted) {
+  for (const Part& tensor : wanted) {
     const StoredTensor& found = stored.at(tensor.name);
     require(found.shape == tensor.shape, found.file, ": tensor '", tensor.name, "' is ",
             shape_text(found.shape), ", config.json makes it ", shape_text(tensor.shape));
@@ -75,13 +105,13 @@ bool is_known_extra(const std::string& name, bool tied) {
   return name.ends_with(".rotary_emb.inv_freq") || (tied && name == output_name);
 }
 
-void check_extras(std::vector<Wanted> wanted, const StoredTensors& stored, const std::string& folder,
+void check_extras(const std::vector<Part>& wanted, const StoredTensors& stored, const std::string& folder,
                   bool strict) {
   std::vector<std::string> extras;
   for (const auto& [name, tensor] : stored) extras.push_back(name);
   const bool tied = wanted.back().name != output_name;
   std::erase_if(extras, [&](const std::string& name) {
-    const auto is = [&](const Wanted& tensor) { return tensor.name == name; };
+    const auto is = [&](const Part& tensor) { return tensor.name == name; };
     return is_known_extra(name, tied) || std::any_of(wanted.begin(), wanted.end(), is);
   });
   if (extras.empty()) return;
@@ -90,8 +120,9 @@ void check_extras(std::vector<Wanted> wanted, const StoredTensors& stored, const
   log_line(message);
 }
 
-at::Tensor load_tensor(const StoredTensor& stored, const std::string& name, at::Device device) {
-  at::Tensor tensor = to_float32(stored, device);
+at::Tensor load_part(const StoredTensors& all, const std::string& name) {
+  const StoredTensor& stored = all.at(name);
+  at::Tensor tensor = to_float32(stored, at::kCPU);
   const auto [low, high] = at::aminmax(tensor);  // NaN goes through minimum and maximum
   const bool finite = std::isfinite(low.item<float>()) && std::isfinite(high.item<float>());
   if (!finite) {
@@ -100,6 +131,17 @@ at::Tensor load_tensor(const StoredTensor& stored, const std::string& name, at::
         cat(stored.file, ": tensor '", name, "': ", bad, " of ", tensor.numel(), " numbers are NaN or Inf"));
   }
   return tensor;
+}
+
+/// Joins, multiplies gains in and converts, on the CPU and in float32, then goes to where the tensor lies.
+void fill(const Wanted& wanted, const StoredTensors& stored, at::Tensor& tensor) {
+  std::int64_t row = 0;
+  for (const Part& part : wanted.parts) {
+    at::Tensor values = load_part(stored, part.name);
+    if (!part.gain.empty()) values = values * load_part(stored, part.gain);
+    tensor.narrow(0, row, part.shape[0]).copy_(values);
+    row += part.shape[0];
+  }
 }
 
 /// cos and sin of position * theta^(-2i/D), both halves alike, in float32 as transformers computes them.
@@ -117,27 +159,43 @@ void make_rope(Weights& weights, at::Device device) {
 
 Weights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
                      const LoadOptions& options) {
-  const at::NoGradGuard no_grad;
   Weights weights;
   weights.config = config;
+  weights.number = options.number;
   const std::vector<Wanted> wanted = list_wanted(weights);
   StoredTensors stored;
   if (options.reads) {
+    const std::vector<Part> parts = parts_of(wanted);
     stored = read_folder(folder);
-    check_present(wanted, stored, folder.string());
+    check_present(parts, stored, folder.string());
     if (config.tied) check_tie(stored);
-    check_extras(wanted, stored, folder.string(), options.strict);
+    check_extras(parts, stored, folder.string(), options.strict);
     weights.hash = hash_model(folder);
   }
   for (const Wanted& tensor : wanted) {
-    *tensor.place = options.reads
-                        ? load_tensor(stored.at(tensor.name), tensor.name, options.device)
-                        : at::empty(tensor.shape, at::TensorOptions(at::kFloat).device(options.device));
-    if (options.share) options.share(*tensor.place);
+    const auto shape = tensor.shape();
+    at::Tensor& place = *tensor.place;
+    place = options.place ? options.place(shape, tensor.type)
+                          : at::empty(shape, at::TensorOptions(tensor.type).device(options.device));
+    if (options.reads) fill(tensor, stored, place);
+    if (options.share) options.share(place);
   }
   if (config.tied) weights.output = weights.embedding;
   make_rope(weights, options.device);
   return weights;
+}
+
+std::size_t weight_bytes(const ModelConfig& config, at::ScalarType number) {
+  Weights weights;
+  weights.config = config;
+  weights.number = number;
+  std::size_t bytes = 0;
+  for (const Wanted& tensor : list_wanted(weights)) {
+    std::size_t count = c10::elementSize(tensor.type);
+    for (const std::int64_t size : tensor.shape()) count *= static_cast<std::size_t>(size);
+    bytes += (count + 63) / 64 * 64;
+  }
+  return bytes;
 }
 
 std::string hash_model(const std::filesystem::path& folder) {
@@ -147,11 +205,17 @@ std::string hash_model(const std::filesystem::path& folder) {
   return hash_hex(hashes);
 }
 
-std::string hash_memory(const Weights& weights) {
+std::vector<at::Tensor> tensors_of(const Weights& weights) {
   Weights same = weights;
+  std::vector<at::Tensor> tensors;
+  for (const Wanted& tensor : list_wanted(same)) tensors.push_back(*tensor.place);
+  return tensors;
+}
+
+std::string hash_memory(const Weights& weights) {
   std::string hashes;
-  for (const Wanted& tensor : list_wanted(same)) {
-    const at::Tensor host = tensor.place->to(at::kCPU).contiguous();
+  for (const at::Tensor& tensor : tensors_of(weights)) {
+    const at::Tensor host = tensor.to(at::kCPU).contiguous();
     hashes += hash_hex({static_cast<const char*>(host.data_ptr()), host.nbytes()});
   }
   return hash_hex(hashes);

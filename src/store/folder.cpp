@@ -111,9 +111,11 @@ void SweepFolder::open(const SweepIdentity& identity, bool resume, bool allow_ot
   }
   make_folder(folder_ / "parts");
   make_folder(folder_ / "state");
+  make_folder(folder_ / "tune");
   take_lock(folder_ / "lock");
   remove_temporaries(folder_);
   remove_temporaries(folder_ / "parts");
+  remove_temporaries(folder_ / "tune");
 }
 
 void SweepFolder::release() { release_lock(folder_ / "lock"); }

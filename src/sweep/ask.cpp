@@ -1,5 +1,5 @@
 // sweep: one model beside its edited self: greedy answers and log-probabilities, for `ask` and `score`.
-#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 
 #include <charconv>
 #include <fstream>
@@ -90,7 +90,7 @@ Continuation read_line(const Json& line, const Opened& model, const std::string&
 
 /// log p of each token of the completion, nats.
 std::vector<double> score(const Weights& weights, const Continuation& tokens, const StoredEdit* stored) {
-  const c10::NoGradGuard frozen;
+  const c10::InferenceMode no_gradients;
   TokenTree tree{.prompt = tokens.prompt, .answers = {tokens.answer}};
   const LaneEdits edits = stored == nullptr ? LaneEdits{} : stored->edits;
   if (stored != nullptr)

@@ -1,8 +1,6 @@
 // sweep: a block as a recipe: start lanes, train them, measure them, write down what they left.
 #include "sweep/block.hpp"
 
-#include <c10/core/GradMode.h>
-
 #include <cmath>
 
 namespace headsweep {
@@ -41,8 +39,7 @@ Lanes make_lanes(const BlockInputs& in, const Trial& first, const std::vector<La
                         .failed = std::vector<std::string>(specs.size())}};
   }
   LaneParams params = LaneParams::start(first.edit, specs, in.job.training, in.weights);
-  TrainedLanes trained =
-      train_lanes(in.weights, fold.training(first.seed), specs, in.job.training, params, tick);
+  TrainedLanes trained = train_lanes(fold.training(first.seed), specs, params, tick);
   return {.params = std::move(params), .trained = std::move(trained)};
 }
 
@@ -59,14 +56,14 @@ float norm_of(const std::vector<EditLayer>& layers, std::vector<float> EditLayer
 }
 
 /// Loss and margin of the parts the job asks for. ITI has no tau: its loss is not defined, its margin is.
-void add_pair_scores(const BlockInputs& in, const FoldGround::Measured& pairs, const LaneEdits& edits,
+void add_pair_scores(const BlockInputs& in, FoldGround::Measured& pairs, const LaneEdits& edits,
                      const std::vector<LaneSpec>& specs, std::vector<TrialRecord>& records) {
   const at::Tensor tau = tau_of(specs, in.weights.device());
   const bool has_loss = in.plan.at(records.front().trial).edit != EditKind::iti;
   for (const SplitPart part : {SplitPart::val, SplitPart::test}) {
     const auto& batches = part == SplitPart::val ? pairs.validation : pairs.test;
     if (batches.empty()) continue;
-    const PairScores scores = score_pairs(in.weights, batches, edits, tau, in.job.training.log_prob);
+    const PairScores scores = score_pairs(pairs.prefixes, batches, edits, tau, in.job.training.log_prob);
     for (std::size_t k = 0; k < records.size(); ++k) {
       Metrics& metrics = part == SplitPart::val ? records[k].validation : records[k].test;
       metrics.margin = value_at(scores.margin, k);
@@ -130,7 +127,6 @@ std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
   FoldGround& fold = in.ground.fold(first.fold);
   const std::vector<LaneSpec> specs = lanes_of(in, block);
   const Lanes lanes = make_lanes(in, first, specs, fold, tick);
-  const c10::NoGradGuard frozen;
   const LaneEdits edits = lanes.params.edits(in.weights);
   const EditFrom from = trained ? in.job.training.edit_from : in.job.iti.edit_from;
   const auto results = fold.evaluation().measure(edits, from, tick);
@@ -147,7 +143,7 @@ std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
     record.test = results[k].test;
     record.items = results[k].items;
   }
-  const FoldGround::Measured& pairs = fold.measured(from);
+  FoldGround::Measured& pairs = fold.measured(from);
   add_pair_scores(in, pairs, edits, specs, records);
   add_sizes(in, pairs.sample, lanes, edits, records);
   mark_failed(lanes.trained.failed, records);

@@ -118,30 +118,36 @@ FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& we
                                                                 .tokens = texts.tokens,
                                                                 .split = split,
                                                                 .documents = texts.documents,
-                                                                .job = job});
+                                                                .job = job,
+                                                                .keeps_prefixes = keeps_prefixes()});
 }
 
-const TrainingData& FoldGround::training(std::uint64_t seed) {
+TrainingInputs FoldGround::training(std::uint64_t seed) {
   if (!training_ || seed_ != seed) {
+    prefixes_.reset();
     training_ = std::make_unique<TrainingData>(pack_training(weights_, train_, job_.training, seed, fold_));
+    training_->keeps_prefixes = keeps_prefixes();
+    prefixes_ = std::make_unique<TrainingPrefixes>(weights_, *training_);
     seed_ = seed;
   }
-  return *training_;
+  return {.weights = weights_, .data = *training_, .prefixes = *prefixes_, .spec = job_.training};
 }
 
-const FoldGround::Measured& FoldGround::measured(EditFrom from) {
+FoldGround::Measured& FoldGround::measured(EditFrom from) {
   const auto known = measured_.find(from);
   if (known != measured_.end()) return known->second;
   TrainingSpec spec = job_.training;
   spec.edit_from = from;
-  Measured& made = measured_[from];
   const std::size_t sample = std::min(validation_.size(), static_cast<std::size_t>(spec.batch));
   const auto end = validation_.begin() + static_cast<std::ptrdiff_t>(sample);
-  made.sample = pack_pairs(weights_, {validation_.begin(), end}, spec);
+  Measured made{.sample = pack_pairs(weights_, {validation_.begin(), end}, spec),
+                .validation = {},
+                .test = {},
+                .prefixes = PrefixMemo(weights_, keeps_prefixes())};
   if (names(job_.evaluation.pairs, SplitPart::val))
     made.validation = pack_evaluation(weights_, validation_, spec);
   if (names(job_.evaluation.pairs, SplitPart::test)) made.test = pack_evaluation(weights_, test_, spec);
-  return made;
+  return measured_.emplace(from, std::move(made)).first->second;
 }
 
 FoldGround& Ground::fold(int fold) {

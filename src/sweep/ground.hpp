@@ -34,15 +34,17 @@ class FoldGround {
  public:
   FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights, int fold);
   [[nodiscard]] const Evaluation& evaluation() const { return *evaluation_; }
-  [[nodiscard]] const TrainingData& training(std::uint64_t seed);
+  [[nodiscard]] TrainingInputs training(std::uint64_t seed);
   /// Pairs that edits are measured on, packed for the token from which an edit acts.
   struct Measured {
     PairBatch sample;                         ///< the first validation pairs: the size of edits
     std::vector<PairBatch> validation, test;  ///< loss and margin; empty unless the job asks for them
+    PrefixMemo prefixes;
   };
-  [[nodiscard]] const Measured& measured(EditFrom from);
+  [[nodiscard]] Measured& measured(EditFrom from);
 
  private:
+  [[nodiscard]] bool keeps_prefixes() const { return job_.run.prefixes != Prefixes::recomputed; }
   const JobSpec& job_;
   const Weights& weights_;
   int fold_;
@@ -51,6 +53,7 @@ class FoldGround {
   std::unique_ptr<Evaluation> evaluation_;
   std::uint64_t seed_ = 0;
   std::unique_ptr<TrainingData> training_;
+  std::unique_ptr<TrainingPrefixes> prefixes_;
 };
 
 /// Folds made when first needed; one at a time is kept.

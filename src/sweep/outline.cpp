@@ -15,8 +15,7 @@ Outline outline_of(const JobSpec& job) {
   Outline outline;
   outline.plan = make_plan(job, shape, size, nullptr);
   for (const Block& block : outline.plan.blocks) outline.flops += block.cost;
-  outline.weight_bytes = weight_bytes(shape, texts.config.tied);
-  outline.block_bytes = block_bytes(job, shape, size);
+  outline.memory = account_memory(job, shape, size, texts.config.tied);
   outline.questions = static_cast<int>(texts.behaviour.questions.size());
   outline.train_pairs = static_cast<int>(size.train_pairs);
   return outline;

@@ -1,5 +1,7 @@
 // sweep: the run of one rank, from the job to the gathered results.
 #include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <headsweep/sweep.hpp>
@@ -9,6 +11,7 @@
 #include "sweep/block.hpp"
 #include "sweep/progress.hpp"
 #include "sweep/stages.hpp"
+#include "sweep/tune.hpp"
 
 namespace headsweep {
 namespace {
@@ -174,14 +177,13 @@ ExitCode finish(const World& world, const SweepFolder& folder) {
 }
 
 /// The stored header of a resume, or a new one made by all ranks and written by the first. Collective.
-SweepHeader prepare_header(const World& world, const JobSpec& job, const RunOptions& options,
-                           const Texts& texts, const Weights& weights, SweepFolder& folder) {
+SweepHeader prepare_header(const World& world, const HeaderInputs& in, SweepFolder& folder) {
   bool stored = false;
   first_does(world, [&] { stored = folder.read_header().has_value(); });
   if (world.broadcast(stored ? "1" : "0") == "0") {
     log_line("probing every head ...");
-    const std::vector<HeadTable> tables = run_localiser(world, job, texts, weights);
-    first_does(world, [&] { folder.write_header(make_header(job, options, texts, weights, tables)); });
+    const std::vector<HeadTable> tables = run_localiser(world, in.job, in.texts, in.weights);
+    first_does(world, [&] { folder.write_header(make_header(in, tables)); });
   }
   std::optional<SweepHeader> header;
   all_do(world, [&] {
@@ -199,13 +201,24 @@ std::string startup_text(const World& world, const JobSpec& job, const SweepHead
              world.size() == 1 ? "" : "s", " on ", header.device);
 }
 
-ExitCode sweep_folder(const World& world, const JobSpec& job, const RunOptions& options, const Texts& texts,
-                      SweepFolder& folder) {
+/// The job as its file says it, and what a resume must find unchanged.
+struct Request {
+  JobSpec job;
+  SweepIdentity identity;
+};
+
+ExitCode sweep_folder(const World& world, const Request& request, const RunOptions& options,
+                      const Texts& texts, SweepFolder& folder) {
   const double begin = now_seconds();
   Heart heart(folder, world.rank() == 0);
-  const Weights weights = share_weights(world, job, texts.config, options);
+  const SharedWeights shared = share_weights(world, request.job, texts.config, options);
+  const Weights& weights = shared.weights;
   heart.beat();
-  const SweepHeader header = prepare_header(world, job, options, texts, weights, folder);
+  const JobSpec job = tune(world, request.job, texts, weights, folder);
+  const SweepHeader header = prepare_header(
+      world,
+      {.job = job, .identity = request.identity, .options = options, .texts = texts, .weights = weights},
+      folder);
   heart.beat();
   std::vector<HeadTable> tables;
   for (const HeadRows& rows : header.localiser) tables.push_back(table_of(rows, weights.config));
@@ -237,7 +250,8 @@ ExitCode sweep_folder(const World& world, const JobSpec& job, const RunOptions& 
 
 /// Opens the folder, sweeps, and gives the lock back; a folder that was made in vain is taken away again.
 ExitCode sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
-  JobSpec job;
+  Request request;
+  JobSpec& job = request.job;
   Texts texts;
   all_do(world, [&] {
     job = read_job(job_file);
@@ -250,9 +264,12 @@ ExitCode sweep(const World& world, const std::filesystem::path& job_file, const 
   });
   const bool made = !std::filesystem::exists(options.folder);
   SweepFolder folder(options.folder);
-  first_does(world, [&] { folder.open(identity_of(job, texts), options.resume, options.allow_other_build); });
+  first_does(world, [&] {
+    request.identity = identity_of(job, texts);
+    folder.open(request.identity, options.resume, options.allow_other_build);
+  });
   try {
-    const ExitCode code = sweep_folder(world, job, options, texts, folder);
+    const ExitCode code = sweep_folder(world, request, options, texts, folder);
     first_does(world, [&] { folder.release(); });
     return code;
   } catch (const SharedError&) {
@@ -267,6 +284,9 @@ ExitCode sweep(const World& world, const std::filesystem::path& job_file, const 
 }  // namespace
 
 ExitCode run_sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
+  // Large tensors go back to the system, however many came before: memory stays flat over blocks.
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  const c10::InferenceMode no_gradients;  // the model's own backward needs none of torch's
   try {
     return sweep(world, job_file, options);
   } catch (const SharedError& error) {

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <headsweep/kernels.hpp>
 
 #include "sweep/agree.hpp"
 
@@ -14,9 +15,11 @@ std::vector<float> to_floats(const at::Tensor& values) {
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
 }
 
-/// Broadcasts each tensor from rank 0 as the weights arrive, through the GPU group or host memory.
-std::function<void(at::Tensor&)> share_through(GpuGroup& group) {
-  return [&group](at::Tensor& tensor) {
+/// Gives rank 0's tensors, which come in the order of the calls, to every rank: through the GPU group or host
+/// memory.
+std::function<void(at::Tensor&)> share_through(GpuGroup& group, std::vector<at::Tensor> sent) {
+  return [&group, sent = std::move(sent), next = std::size_t{0}](at::Tensor& tensor) mutable {
+    if (!sent.empty()) tensor.copy_(sent.at(next++));
     if (group.path() == GpuGroup::Path::alone) return;
     const bool staged = group.path() == GpuGroup::Path::host && tensor.is_cuda();
     at::Tensor buffer = staged ? tensor.cpu() : tensor;
@@ -53,6 +56,10 @@ at::Tensor capture_all(const World& world, const Weights& weights, const std::ve
   return all;
 }
 
+at::ScalarType number_of(const JobSpec& job) {
+  return job.model.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
+}
+
 std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
   std::vector<QuestionRow> rows;
   for (std::size_t i = 0; i < texts.behaviour.questions.size(); ++i) {
@@ -81,27 +88,67 @@ at::Device choose_device(const JobSpec& job, const World& world) {
   return {at::kCUDA, static_cast<at::DeviceIndex>(world.node_rank())};
 }
 
-Weights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
-                      const RunOptions& options) {
-  at::Device device = at::kCPU;
-  all_do(world, [&] { device = choose_device(job, world); });
-  LoadOptions load{.device = device, .strict = options.strict, .share = {}, .reads = true};
-  if (!device.is_cuda()) {
-    Weights weights;
-    all_do(world, [&] { weights = load_weights(job.model.folder, config, load); });
-    return weights;
+namespace {
+
+/// Tensors one after the other in the memory that the ranks of a host share.
+class Placer {
+ public:
+  explicit Placer(const NodeMemory& memory) : next_(static_cast<char*>(memory.data())) {}
+  at::Tensor operator()(at::IntArrayRef shape, at::ScalarType type) {
+    at::Tensor tensor = at::from_blob(next_, shape, at::TensorOptions(type));
+    next_ += (tensor.nbytes() + 63) / 64 * 64;
+    return tensor;
   }
+
+ private:
+  char* next_;
+};
+
+/// One copy a host, prepared by its first rank. Collective.
+SharedWeights load_on_hosts(const World& world, const JobSpec& job, const ModelConfig& config,
+                            LoadOptions load) {
+  SharedWeights shared;
+  all_do(world,
+         [&] { shared.memory = std::make_shared<NodeMemory>(world, weight_bytes(config, load.number)); });
+  load.place = Placer(*shared.memory);
+  load.reads = world.node_rank() == 0;
+  all_do(world, [&] { shared.weights = load_weights(job.model.folder, config, load); });
+  return shared;
+}
+
+/// Rank 0 reads and prepares, the GPUs get copies. Collective.
+SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelConfig& config,
+                           LoadOptions load) {
   // Same bits on the same GPU: no float atomics, a fixed workspace for matrix products.
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
   at::globalContext().setDeterministicAlgorithms(true, false);
+  Weights host;
   // The reader's own errors (a malformed file, NaN) must be known to all before any rank waits for a
   // broadcast.
-  first_does(world,
-             [&] { load_weights(job.model.folder, config, {.device = at::kCPU, .strict = options.strict}); });
-  GpuGroup group(world, device.index());
-  load.share = share_through(group);
-  load.reads = world.rank() == 0;
-  return load_weights(job.model.folder, config, load);
+  first_does(world, [&] {
+    host = load_weights(job.model.folder, config, {.number = load.number, .strict = load.strict});
+  });
+  GpuGroup group(world, load.device.index());
+  load.reads = false;
+  load.share = share_through(group, world.rank() == 0 ? tensors_of(host) : std::vector<at::Tensor>());
+  SharedWeights shared;
+  shared.weights = load_weights(job.model.folder, config, load);
+  return shared;
+}
+
+}  // namespace
+
+SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
+                            const RunOptions& options) {
+  at::Device device = at::kCPU;
+  all_do(world, [&] { device = choose_device(job, world); });
+  const LoadOptions load{.number = number_of(job), .device = device, .strict = options.strict};
+  all_do(world, [&] {
+    require(load.number == at::kFloat || device.is_cuda() || kernels::has_bf16_products(), host_name(),
+            ": model.precision: bf16 is asked for, but this CPU has no bfloat16 products (AVX512-BF16, AMX); "
+            "use f32");
+  });
+  return device.is_cuda() ? load_on_gpus(world, job, config, load) : load_on_hosts(world, job, config, load);
 }
 
 SweepIdentity identity_of(const JobSpec& job, const Texts& texts) {
@@ -147,24 +194,23 @@ HeadTable table_of(const HeadRows& rows, const ModelConfig& config) {
   return table;
 }
 
-SweepHeader make_header(const JobSpec& job, const RunOptions& options, const Texts& texts,
-                        const Weights& weights, const std::vector<HeadTable>& tables) {
+SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables) {
   SweepHeader header;
-  header.identity = identity_of(job, texts);
-  header.job_text = job.text;
-  header.resolved_job = resolved_job(job);
-  header.command_line = options.command_line;
+  header.identity = in.identity;
+  header.job_text = in.job.text;
+  header.resolved_job = resolved_job(in.job);
+  header.command_line = in.options.command_line;
   header.started_utc = utc_text(now_seconds());
-  header.device = weights.device().str();
+  header.device = in.weights.device().str();
   Ranking ranking;
   for (const HeadTable& table : tables) {
-    ranking.push_back(table.ranking(weights.config.heads));
+    ranking.push_back(table.ranking(in.weights.config.heads));
     header.localiser.push_back(rows_of(table));
   }
-  header.plan = make_plan(job, shape_of(weights.config), size_of_data(job, texts), &ranking);
-  header.questions = question_rows(job, texts);
+  header.plan = make_plan(in.job, shape_of(in.weights.config), size_of_data(in.job, in.texts), &ranking);
+  header.questions = question_rows(in.job, in.texts);
   for (int fold = 0; fold < header.plan.folds; ++fold) {
-    FoldGround ground(job, texts, weights, fold);
+    FoldGround ground(in.job, in.texts, in.weights, fold);
     const Evaluation::Result& unedited = ground.evaluation().baseline();
     header.baseline.push_back(
         {.validation = unedited.validation, .test = unedited.test, .items = unedited.items});

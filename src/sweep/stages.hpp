@@ -10,17 +10,28 @@ namespace headsweep {
 
 /// The device of this rank; BadInput where the job asks for a GPU that is not there.
 at::Device choose_device(const JobSpec& job, const World& world);
-/// Weights on every rank: mapped on CPU, read by rank 0 and broadcast on GPUs. Collective.
-Weights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
-                      const RunOptions& options);
+/// Weights and the memory that they lie in, if that is shared.
+struct SharedWeights {
+  std::shared_ptr<NodeMemory> memory;
+  Weights weights;
+};
+/// Weights on every rank: on CPU one prepared copy a host, on GPUs read by rank 0 and broadcast. Collective.
+SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
+                            const RunOptions& options);
 SweepIdentity identity_of(const JobSpec& job, const Texts& texts);
 
 /// One localiser table per fold; calls of `capture` are shared among the ranks and gathered. Collective.
 std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, const Texts& texts,
                                      const Weights& weights);
 /// What is written before the first block; the unedited model is measured here.
-SweepHeader make_header(const JobSpec& job, const RunOptions& options, const Texts& texts,
-                        const Weights& weights, const std::vector<HeadTable>& tables);
+struct HeaderInputs {
+  const JobSpec& job;  ///< with nothing left to choose: see tune
+  const SweepIdentity& identity;
+  const RunOptions& options;
+  const Texts& texts;
+  const Weights& weights;
+};
+SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables);
 /// The tables as stored and back: what a resume uses in place of probing again.
 HeadRows rows_of(const HeadTable& table);
 HeadTable table_of(const HeadRows& rows, const ModelConfig& config);

@@ -91,6 +91,23 @@ int group(const World& world, const Arguments& arguments) {
   return 0;
 }
 
+/// memory BYTES: whether the bytes that a host's first rank writes into shared memory are seen by all its
+/// ranks.
+int memory(const World& world, const Arguments& arguments) {
+  const std::size_t bytes = std::stoull(arguments.at(0));
+  try {
+    const NodeMemory shared(world, bytes);
+    auto* data = static_cast<char*>(shared.data());
+    if (world.node_rank() == 0) pattern(bytes, 7).copy(data, bytes);
+    world.node_barrier();
+    say(cat("seen ", std::string_view(data, bytes) == pattern(bytes, 7)));
+    world.node_barrier();
+  } catch (const BadInput& refusal) {
+    say(refusal.what());
+  }
+  return 0;
+}
+
 /// node: places of this rank, and how many GPUs it sees.
 int node(const World& world, const Arguments&) {
   say(cat(world.rank(), " ", world.size(), " ", world.node_rank(), " ", world.node_size(), " ",
@@ -115,8 +132,9 @@ int abort(const World& world, const Arguments& arguments) {
 int main(int argc, char** argv) {
   World world(&argc, &argv);
   const std::map<std::string, int (*)(const World&, const Arguments&)> modes{
-      {"draw", draw}, {"busy", busy},  {"collectives", collectives}, {"group", group}, {"node", node},
-      {"end", end},   {"abort", abort}};
+      {"draw", draw},   {"busy", busy},  {"collectives", collectives},
+      {"group", group}, {"node", node},  {"memory", memory},
+      {"end", end},     {"abort", abort}};
   const int code = modes.at(argv[1])(world, Arguments(argv + 2, argv + argc));
   world.close();
   return code;

@@ -1,5 +1,6 @@
 """comm's promises, on ranks that share this machine. What is asked of the ranks: comm_probe.cpp."""
 import subprocess
+from pathlib import Path
 
 import pytest
 from launch import BUILD, OVER_TCP, environment, run_ranks
@@ -71,3 +72,15 @@ def test_mpirun_passes_on_what_rank_0_returns(code):
 @pytest.mark.parametrize("rank", [0, 2])
 def test_abort_ends_all_ranks_with_its_code(rank):
     assert run_ranks(3, PROBE, "abort", rank, 3, timeout=30).returncode == 3
+
+
+@pytest.mark.parametrize("ranks", [1, 4])
+def test_ranks_of_a_host_share_memory_that_leaves_no_file(ranks):
+    shared = set(Path("/dev/shm").glob("headsweep-*"))
+    assert lines_of(ranks, "memory", 10_000_000) == ["seen 1"] * ranks
+    assert set(Path("/dev/shm").glob("headsweep-*")) == shared
+
+
+def test_memory_that_no_folder_can_hold_is_refused_on_every_rank():
+    lines = lines_of(2, "memory", 10**17)
+    assert len(lines) == 2 and all("no room for 100000000000000000 bytes of weights" in line for line in lines)

@@ -1,5 +1,4 @@
-// edit: masks, starts, shifts, what is stored, the optimiser against its definition, the checks before a
-// sweep.
+// edit: masks, starts, shifts, what is stored, the checks before a sweep, the size of an edit.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -73,60 +72,6 @@ TEST(LaneParams, ItiAddsAlphaSigmaDirectionAtTheHeads) {
   const at::Tensor shift = 7.0 * table.sigma[43] * table.direction[43];
   EXPECT_LT(largest_difference(edit.write[0], at::matmul(weights().layers[5].o.narrow(1, 48, 16), shift)),
             1e-5);
-}
-
-/// AdamW and clipping of each lane, written out number by number.
-TEST(LaneOptimiser, FollowsItsDefinitionPerLane) {
-  const TrainingSpec spec{.start_b = 0.5};
-  LaneParams params =
-      LaneParams::start(EditKind::optimal, {lane({{2, 0}}), lane({{2, 1}, {4, 4}})}, spec, weights());
-  const std::vector<double> rates = {0.1, 0.01};
-  LaneOptimiser optimiser(params, at::tensor({0.1F, 0.01F}), 1.0);
-  std::vector<at::Tensor> values;
-  std::vector<std::vector<int>> lane_of_row;
-  for (auto& layer : params.layers())
-    for (const at::Tensor& value : {layer.a, layer.b}) {
-      values.push_back(value);
-      lane_of_row.push_back(layer.layer == 2 ? std::vector{0, 1} : std::vector{1});
-    }
-  std::vector<at::Tensor> expected, first, second;
-  for (const at::Tensor& value : values) {
-    expected.push_back(value.detach().clone().to(at::kDouble));
-    first.push_back(at::zeros_like(expected.back()));
-    second.push_back(at::zeros_like(expected.back()));
-  }
-  for (int step = 1; step <= 3; ++step) {
-    std::vector<double> squares = {0, 0};
-    std::vector<at::Tensor> gradients;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      gradients.push_back(
-          at::sin(at::arange(values[i].numel(), at::kFloat) * (step + 1.0) + static_cast<double>(i))
-              .view(values[i].sizes()) *
-          0.2);
-      values[i].mutable_grad() = gradients[i].clone();
-      for (std::size_t row = 0; row < lane_of_row[i].size(); ++row)
-        squares[static_cast<std::size_t>(lane_of_row[i][row])] +=
-            gradients[i][static_cast<std::int64_t>(row)].square().sum().item<double>();
-    }
-    const double scale = cosine(step, 10);
-    const at::Tensor norms = optimiser.step(scale, at::ones({2}));
-    for (std::size_t i = 0; i < values.size(); ++i)
-      for (std::size_t row = 0; row < lane_of_row[i].size(); ++row) {
-        const auto at_row = static_cast<std::int64_t>(row);
-        const auto k = static_cast<std::size_t>(lane_of_row[i][row]);
-        const at::Tensor gradient =
-            gradients[i][at_row].to(at::kDouble) * std::min(1.0, 1.0 / (std::sqrt(squares[k]) + 1e-6));
-        first[i][at_row] = 0.9 * first[i][at_row] + 0.1 * gradient;
-        second[i][at_row] = 0.999 * second[i][at_row] + 0.001 * gradient.square();
-        const at::Tensor step_size = first[i][at_row] / (1 - std::pow(0.9, step)) /
-                                     ((second[i][at_row] / (1 - std::pow(0.999, step))).sqrt() + 1e-8);
-        expected[i][at_row] -= rates[k] * scale * step_size;
-      }
-    for (std::size_t k = 0; k < 2; ++k)
-      EXPECT_NEAR(norms[static_cast<std::int64_t>(k)].item<double>(), std::sqrt(squares[k]), 1e-4);
-  }
-  for (std::size_t i = 0; i < values.size(); ++i)
-    EXPECT_LT(largest_difference(values[i].detach().to(at::kDouble), expected[i]), 1e-5);
 }
 
 TEST(Checks, PassOnTheBuiltInModelAndNoticeABrokenOne) {

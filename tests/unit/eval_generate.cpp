@@ -1,6 +1,8 @@
 // eval: greedy answers of lanes against a plain loop that runs the whole text again for every token.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "unit/eval_world.hpp"
 
 namespace headsweep {
@@ -31,7 +33,7 @@ std::vector<int> plain_tokens(std::vector<int> ids, EditFrom from, const LaneEdi
   const int start = edit_start(from, Purpose::generation, static_cast<int>(ids.size()));
   std::vector<int> generated;
   for (int token = 0; token < most; ++token) {
-    const at::Tensor next = plain_log_probs(world().weights, joined(ids, {0}), start, edit)[-1];
+    const at::Tensor next = plain_log_probs(joined(ids, {0}), start, edit)[-1];
     generated.push_back(static_cast<int>(next.argmax().item<std::int64_t>()));
     ids.push_back(generated.back());
   }
@@ -60,6 +62,28 @@ TEST_P(Generate, EqualsAPlainLoopInEveryLane) {
     }
   }
   EXPECT_GT(changed, 6) << "edits too weak to test anything";
+}
+
+/// Rows end at the stop text, one after another; those that go on do not notice.
+TEST_P(Generate, RowsThatEndLeaveTheOthersAlone) {
+  const Prompts prompts;
+  const LaneEdits edits = three_lanes();
+  constexpr int most = 10;
+  const auto answers =
+      prompts.answers(edits, {.max_new_tokens = most, .stop = ".", .from = GetParam(), .questions = 4});
+  std::set<std::size_t> lengths;
+  for (std::size_t lane = 0; lane < 3; ++lane)
+    for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
+      const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
+      std::vector<int> expected;
+      for (const int id : plain_tokens(prompts.ids[i], GetParam(), edit, most)) {
+        expected.push_back(id);
+        if (prompts.world.tokenizer->decode(expected).find('.') != std::string::npos) break;
+      }
+      EXPECT_EQ(answers[lane][i].ids, expected) << "lane " << lane << " prompt " << i;
+      lengths.insert(expected.size());
+    }
+  EXPECT_GT(lengths.size(), 3U) << "too few lengths to test anything";
 }
 
 INSTANTIATE_TEST_SUITE_P(From, Generate,

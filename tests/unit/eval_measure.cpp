@@ -12,9 +12,9 @@ namespace {
 using namespace eval_test;
 
 /// Sum of the log-probabilities of an answer's tokens.
-double plain_answer(const Weights& weights, const std::vector<int>& prompt, const std::vector<int>& answer,
-                    int start, const LaneEdits& edit) {
-  const at::Tensor log_probs = plain_log_probs(weights, joined(prompt, answer), start, edit);
+double plain_answer(const std::vector<int>& prompt, const std::vector<int>& answer, int start,
+                    const LaneEdits& edit) {
+  const at::Tensor log_probs = plain_log_probs(joined(prompt, answer), start, edit);
   double sum = 0;
   for (std::size_t i = 0; i < answer.size(); ++i)
     sum += log_probs[static_cast<std::int64_t>(prompt.size() + i) - 1][answer[i]].item<double>();
@@ -23,10 +23,8 @@ double plain_answer(const Weights& weights, const std::vector<int>& prompt, cons
 
 /// Mean over the last `tokens` predictions of KL(pi0 || edited), nats, for text whose prompt ends before
 /// them.
-double plain_kl(const Weights& weights, const std::vector<int>& ids, std::int64_t tokens, int start,
-                const LaneEdits& edit) {
-  const at::Tensor before = plain_log_probs(weights, ids, 0, {}),
-                   after = plain_log_probs(weights, ids, start, edit);
+double plain_kl(const std::vector<int>& ids, std::int64_t tokens, int start, const LaneEdits& edit) {
+  const at::Tensor before = plain_log_probs(ids, 0, {}), after = plain_log_probs(ids, start, edit);
   const at::Tensor kl = (before.exp() * (before - after)).sum(-1);
   return kl.narrow(0, kl.size(0) - tokens, tokens).mean().item<double>();
 }
@@ -46,8 +44,7 @@ Choice plain_choice(const TokenizedQuestion& question, int start, const LaneEdit
   for (const auto& [answers, scores] : {std::pair{&question.correct, &correct},
                                         {&question.refusals, &correct},
                                         {&question.incorrect, &incorrect}})
-    for (const auto& answer : *answers)
-      scores->push_back(plain_answer(world().weights, question.prompt, answer, start, edit));
+    for (const auto& answer : *answers) scores->push_back(plain_answer(question.prompt, answer, start, edit));
   return multiple_choice(correct, incorrect, question.best);
 }
 
@@ -70,7 +67,7 @@ TEST_P(Measure, EqualsPlainSumsInEveryLane) {
       EXPECT_EQ(item.mc3, choice.mc3);
       const GenerateOptions options{.max_new_tokens = 9, .stop = "."};
       const auto answer = generate(world().weights, *world().tokenizer, {question.prompt}, {}, options)[0][0];
-      const double kl = plain_kl(world().weights, joined(question.prompt, answer.ids),
+      const double kl = plain_kl(joined(question.prompt, answer.ids),
                                  static_cast<std::int64_t>(answer.ids.size()), start.own_answer, edit);
       EXPECT_GT(kl, 1e-3);
       EXPECT_NEAR(item.kl_answer, kl, 1e-5 * (1 + kl));
@@ -106,9 +103,9 @@ TEST(Evaluation, RunningTextIsEditedEverywhereAndMeasuredPerDocument) {
     double kl = 0, entropy = 0;
     for (const std::vector<int>& ids : world().documents) {
       const auto tokens = static_cast<std::int64_t>(ids.size()) - 1;
-      kl += plain_kl(world().weights, ids, tokens, 0, edit) / 6;
+      kl += plain_kl(ids, tokens, 0, edit) / 6;
       const std::vector<int> rest(ids.begin() + 1, ids.end());
-      entropy -= plain_answer(world().weights, {ids[0]}, rest, 0, edit) / static_cast<double>(6 * tokens);
+      entropy -= plain_answer({ids[0]}, rest, 0, edit) / static_cast<double>(6 * tokens);
     }
     EXPECT_NEAR(results[lane].test.kl_text, kl, 1e-5 * (1 + kl));
     EXPECT_NEAR(results[lane].test.ce_text, entropy, 1e-5 * (1 + entropy));

@@ -1,8 +1,10 @@
-// Shared by the tests of eval: the built-in model with 24 of its questions, edits in three lanes, and a plain
-// model of one sequence at a time to compare with.
+// Shared by the tests of eval: the built-in model with 24 of its questions, edits in three lanes, and the
+// plain forward of one text at a time to compare with.
 #pragma once
 
 #include <headsweep/eval.hpp>
+
+#include "reference/plain_forward.hpp"
 
 namespace headsweep::eval_test {
 
@@ -36,26 +38,11 @@ inline LaneEdits three_lanes() {
 inline LaneEdits lane_of(const LaneEdits& edits, std::int64_t lane) {
   LaneEdits one;
   for (const auto& [layer, edit] : edits.layers) {
-    std::int64_t row = lane;
-    if (edit.lanes.defined()) {
-      const at::Tensor found = at::nonzero(edit.lanes == lane).flatten();
-      if (found.numel() == 0) continue;
-      row = found[0].item<std::int64_t>();
-    }
-    const auto pick = [&](const at::Tensor& rows) { return rows.defined() ? rows.narrow(0, row, 1) : rows; };
-    one.layers[layer] = {.lanes = {}, .read = pick(edit.read), .write = pick(edit.write)};
+    const plain::Row row = plain::row_of(edits, layer, lane);
+    if (!row.write.defined()) continue;
+    one.layers[layer] = {{}, row.read.defined() ? row.read.unsqueeze(0) : row.read, row.write.unsqueeze(0)};
   }
   return one;
-}
-
-/// log p of every next token after each token of a text but its last: [T-1, V]. One sequence, one lane, no
-/// prefix.
-inline at::Tensor plain_log_probs(const Weights& weights, const std::vector<int>& ids, int edit_start,
-                                  const LaneEdits& edit) {
-  const TokenTree tree{.prompt = ids, .answers = {}, .edit_start = edit_start};
-  const TokenBatch batch = pack({tree}, Keep::all, at::kCPU);
-  const at::Tensor states = run_lanes(weights, batch, run_prefix(weights, batch, 0), edit);
-  return at::log_softmax(logits_of(weights, states)[0].to(at::kDouble), -1);
 }
 
 inline std::vector<int> joined(std::vector<int> first, const std::vector<int>& second) {
@@ -101,6 +88,12 @@ struct World {
 inline const World& world() {
   static const World shared;
   return shared;
+}
+/// log p of every next token after each token of a text but its last, float64: [T-1, V].
+inline at::Tensor plain_log_probs(const std::vector<int>& ids, int edit_start, const LaneEdits& edit) {
+  static const plain::Forward model(world().weights);
+  return model.log_probs({ids, edit_start}, plain::in_double(edit))
+      .narrow(0, 0, static_cast<std::int64_t>(ids.size()) - 1);
 }
 inline const Evaluation& evaluation() {
   static const Evaluation shared = world().evaluation();

@@ -92,7 +92,8 @@ TEST(JobRefusals, Documents) {
 
 TEST(JobRefusals, Keys) {
   const std::string training =
-      "; allowed: log_prob, answer_end, read, edit_from, pairs, refusals, pairs_per_question, batch, epochs, "
+      "; allowed: log_prob, answer_end, read, edit_from, pairs, refusals, pairs_per_question, batches, "
+      "batch, epochs, "
       "clip, "
       "start_b, learning_rate, converged_slope";
   const std::string set = "a map with one key, all, single, random, top or heads, is due";
@@ -159,7 +160,7 @@ TEST(JobRefusals, Values) {
       {"alpha: [1]", "alpha: [.nan]", "j:14: edits[1].iti.alpha[0]: '.nan' found, a number is due"},
       {"at: [one, some]", "at: [one, one]", "j:13: edits[0].optimal.at[1]: 'one' stands twice in the list"},
       {"seeds: [0]", "seeds: [1, 1]", "j:17: run.seeds[1]: '1' stands twice in the list"},
-      {"lanes: 8", "lanes: 0", "j:17: run.lanes: '0' found, a whole number from 1 to 4096 is due"},
+      {"lanes: 8", "lanes: -1", "j:17: run.lanes: '-1' found, a whole number from 0 to 4096 is due"},
       {"size: 2, draws: 4", "size: 2, draws: 0",
        "j:8: locations.some.random.draws: '0' found, a whole number from 1 to 1000000 is due"},
       {"{log_prob: sum", "{epochs: 0, log_prob: sum",

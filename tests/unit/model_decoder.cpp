@@ -1,7 +1,10 @@
-// model: generation with a cache against the packed forward of the whole texts.
-#include <ATen/Parallel.h>
+// model: generation with a cache against the plain forward of the whole texts, rows dropped on the way; both
+// ways of its attention.
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "model/cached.hpp"
 #include "unit/model_support.hpp"
 
 namespace headsweep {
@@ -9,67 +12,192 @@ namespace {
 
 using namespace model_test;
 
-/// Logits [K, N, V] after the prompts and the tokens generated so far, each text run anew, each lane alone.
-at::Tensor recompute(const Weights& weights, const std::vector<TokenTree>& prompts, const LaneEdits& edits,
-                     const std::vector<at::Tensor>& generated) {
-  std::vector<at::Tensor> lanes;
-  for (int lane = 0; lane < edits.lanes; ++lane) {
-    std::vector<at::Tensor> rows;
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-      TokenTree text = prompts[i];
-      for (const at::Tensor& ids : generated)
-        text.prompt.push_back(ids[lane][static_cast<std::int64_t>(i)].item<int>());
-      const TokenBatch batch = pack_double({text}, Keep::last);
-      rows.push_back(logits_of(weights, states_of(weights, batch, lane_of(edits, lane)))[0][0]);
-    }
-    lanes.push_back(at::stack(rows));
-  }
-  return at::stack(lanes);
+constexpr int prompts_count = 6;
+
+/// Prompts of 1 to 23 tokens; some edits start late.
+std::vector<TokenTree> random_prompts() {
+  std::vector<TokenTree> prompts = without_answers(random_trees(prompts_count));
+  for (TokenTree& prompt : prompts)
+    prompt.edit_start = std::min<int>(prompt.edit_start, static_cast<int>(prompt.prompt.size()));
+  return prompts;
 }
 
-class ModelDecoder : public testing::TestWithParam<int> {};
+/// A row of the decoder with its text so far.
+struct Line {
+  std::int64_t lane = 0;
+  plain::Text text;
+};
 
-/// The parameter is the first edited layer; 4: none.
-TEST_P(ModelDecoder, EqualsFullRecomputation) {
-  at::set_num_threads(1);
-  const Weights weights = random_weights();
-  const std::vector<TokenTree> prompts = without_answers(random_trees(6));
-  LaneEdits edits = random_edits();
-  if (GetParam() == 0) edits.layers[0] = edits.layers.at(1);
-  for (int layer = 1; layer < GetParam(); ++layer) edits.layers.erase(layer);
-  const int room = 5;
-  Decoder decoder(weights, pack_double(prompts, Keep::last), edits, room);
-  std::vector<at::Tensor> generated;
-  for (int token = 0;; ++token) {
+class ModelDecoder : public testing::Test {
+ protected:
+  ModelDecoder() { at::set_num_threads(1); }
+  [[nodiscard]] std::vector<Line> lines_of(const LaneEdits& edits) const {
+    std::vector<Line> lines;
+    for (int lane = 0; lane < edits.lanes; ++lane)
+      for (const TokenTree& prompt : prompts_) lines.push_back({lane, {prompt.prompt, prompt.edit_start}});
+    return lines;
+  }
+  /// The decoder's distributions of all rows against those of their texts run anew: largest difference, nats.
+  [[nodiscard]] double difference(const Decoder& decoder, const std::vector<Line>& lines,
+                                  const LaneEdits& exact) const {
     const at::Tensor logits = decoder.logits();
-    const at::Tensor expected = recompute(weights, prompts, edits, generated);
-    ASSERT_EQ(logits.sizes(), expected.sizes());
-    EXPECT_LT(largest_difference(logits, expected), 1e-11) << "token " << token;
-    EXPECT_TRUE(at::equal(logits.argmax(-1), expected.argmax(-1)));
-    if (token == room) break;
-    generated.push_back(logits.argmax(-1));
-    decoder.step(generated.back());
+    EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{static_cast<std::int64_t>(lines.size()), 37}));
+    double worst = 0;
+    for (std::size_t row = 0; row < lines.size(); ++row) {
+      const at::Tensor found = at::log_softmax(logits[static_cast<std::int64_t>(row)].to(at::kDouble), 0);
+      const at::Tensor expected = plain_.log_probs(lines[row].text, exact, lines[row].lane)[-1];
+      worst = std::max(worst, largest_difference(found, expected));
+    }
+    return worst;
   }
-  EXPECT_THROW(decoder.step(generated.back()), std::logic_error);
-}
-INSTANTIATE_TEST_SUITE_P(FirstLayer, ModelDecoder, testing::Values(0, 1, 2, 3, 4));
+  const Weights weights_ = random_weights();
+  const plain::Forward plain_{weights_};
+  const std::vector<TokenTree> prompts_ = random_prompts();
+  const TokenBatch packed_ = pack(prompts_, Keep::last, at::kCPU);
+};
 
-TEST(ModelDecoderLanes, ALaneThatFailsFailsAlone) {
-  const Weights weights = as(at::kFloat, random_weights());
-  const TokenBatch prompts = pack(without_answers(random_trees(4)), Keep::last, at::kCPU);
-  const LaneEdits edits = as(at::kFloat, random_edits());
+/// The parameter counts edit_sets(); one more: no edits.
+class ModelDecoderEdited : public ModelDecoder, public testing::WithParamInterface<int> {
+ protected:
+  const LaneEdits edits_ =
+      GetParam() < static_cast<int>(edit_sets().size()) ? edits_of_set(GetParam()) : LaneEdits{2, {}};
+};
+
+/// Which of so many rows go on before step `step`: all, two in three, every second, all but the first, the
+/// last.
+std::vector<std::int64_t> kept_rows(int step, std::int64_t rows) {
+  std::vector<std::int64_t> kept;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const bool goes_on[] = {true, row % 3 != 1, row % 2 == 0, row != 0, row == rows - 1};
+    if (goes_on[step]) kept.push_back(row);
+  }
+  return kept;
+}
+
+TEST_P(ModelDecoderEdited, EqualsTheForwardOfWholeTextsAsRowsEnd) {
+  const LaneEdits exact = plain::in_double(edits_);
+  std::vector<Line> lines = lines_of(edits_);
+  Random random(0, "continuations");
+  const int room = 5;
+  Decoder decoder(weights_, packed_, edits_, room);
+  EXPECT_LT(difference(decoder, lines, exact), 1e-5) << "after the prompts";
+  for (int step = 0; step < room; ++step) {
+    const std::vector<std::int64_t> kept = kept_rows(step, static_cast<std::int64_t>(lines.size()));
+    std::vector<Line> still;
+    for (const std::int64_t row : kept) still.push_back(lines[static_cast<std::size_t>(row)]);
+    lines = still;
+    if (step > 0) {
+      const at::Tensor before = decoder.logits();
+      decoder.keep(kept);
+      EXPECT_LT(largest_difference(decoder.logits(), before.index_select(0, at::tensor(kept))), 1e-5);
+    }
+    const std::vector<int> ids = random_ids(static_cast<int>(lines.size()), random);
+    for (std::size_t row = 0; row < lines.size(); ++row) lines[row].text.ids.push_back(ids[row]);
+    decoder.step(at::tensor(ids, at::kLong));
+    EXPECT_LT(difference(decoder, lines, exact), 1e-5) << "after step " << step;
+  }
+  EXPECT_THROW(decoder.step(at::zeros({1}, at::kLong)), std::logic_error) << "no room is left";
+}
+
+INSTANTIATE_TEST_SUITE_P(Sets, ModelDecoderEdited,
+                         testing::Range(0, static_cast<int>(edit_sets().size()) + 1), [](const auto& set) {
+                           return set.param < static_cast<int>(edit_sets().size()) ? set_name(set.param)
+                                                                                   : "Unedited";
+                         });
+
+TEST_F(ModelDecoder, ALaneThatFailsFailsAlone) {
+  const LaneEdits edits = mixed_edits();
   LaneEdits broken = edits;
   broken.layers[1].write = edits.layers.at(1).write.clone();
   broken.layers[1].write[1].fill_(std::numeric_limits<double>::quiet_NaN());
-  Decoder sound(weights, prompts, edits, 2), hurt(weights, prompts, broken, 2);
+  Decoder sound(weights_, packed_, edits, 2), hurt(weights_, packed_, broken, 2);
   for (int token = 0; token < 2; ++token) {
     const at::Tensor ids = sound.logits().argmax(-1);
     sound.step(ids);
     hurt.step(ids);
-    for (const int lane : {0, 2}) EXPECT_TRUE(at::equal(sound.logits()[lane], hurt.logits()[lane]));
-    EXPECT_TRUE(hurt.logits()[1].isnan().all().item<bool>());
+    const at::Tensor expected = sound.logits().view({3, prompts_count, 37}),
+                     found = hurt.logits().view({3, prompts_count, 37});
+    for (const int lane : {0, 2}) EXPECT_TRUE(at::equal(found[lane], expected[lane]));
+    EXPECT_TRUE(found[1].isnan().all().item<bool>());
   }
 }
+
+TEST_F(ModelDecoder, RefusesMoreThanTheModelsLongestText) {
+  EXPECT_THROW(Decoder(weights_, packed_, {}, 64 - 23 + 1), std::logic_error);
+  EXPECT_NO_THROW(Decoder(weights_, packed_, {}, 64 - 23));
+}
+
+// ---- attention to the cache
+
+struct CachedShape {
+  const char* name;
+  int heads, kv_heads, width;
+  bool shared;  ///< the prompts' keys are the same for all lanes
+  at::ScalarType number;
+};
+
+class ModelCached : public testing::TestWithParam<CachedShape> {};
+
+TEST_P(ModelCached, BothWaysEqualPlainSums) {
+  at::set_num_threads(1);
+  const auto [name, heads, kv_heads, width, shared, number] = GetParam();
+  ModelConfig config = small_config();
+  config.heads = heads;
+  config.kv_heads = kv_heads;
+  config.head_dim = width;
+  const std::vector<TokenTree> texts = random_prompts();
+  const TokenBatch prompts = pack(texts, Keep::last, at::kCPU);
+  constexpr std::int64_t lanes = 3, room = 4, generated = 3;
+  llama::DecoderRows rows;
+  for (const std::int32_t slot : {1, 2, 5, 6, 8, 13, 14, 17}) {  // lane * prompts + prompt
+    rows.lane.push_back(slot / prompts_count);
+    rows.tree.push_back(slot % prompts_count);
+    rows.slot.push_back(slot);
+    rows.first.push_back(prompts.tree_begin[static_cast<std::size_t>(slot % prompts_count)]);
+    rows.length.push_back(
+        static_cast<std::int32_t>(texts[static_cast<std::size_t>(slot % prompts_count)].prompt.size()));
+  }
+  rows.slots = at::tensor(rows.slot).to(at::kLong);
+  Random random(0, "cache");
+  const std::int64_t kv_width = std::int64_t{kv_heads} * width;
+  const at::Tensor joined = draw({shared ? 1 : lanes, prompts.tokens, 3 * kv_width}, random, 2).to(number);
+  const llama::LayerCache cache{joined.narrow(2, kv_width, kv_width),
+                                joined.narrow(2, 2 * kv_width, kv_width),
+                                draw({lanes * prompts_count, room, kv_width}, random, 2).to(number),
+                                draw({lanes * prompts_count, room, kv_width}, random, 2).to(number)};
+  const at::Tensor queries =
+      draw({rows.count(), config.width() + 3}, random, 2).to(number).narrow(1, 0, config.width());
+  const llama::CachedTexts cached{config, prompts, rows, generated};
+  const at::Tensor fused = attend_fused(cached, cache, queries),
+                   gathered = attend_gathered(cached, cache, queries);
+  const double tolerance = number == at::kFloat ? 2e-6 : 8e-3;
+  for (std::int64_t row = 0; row < rows.count(); ++row) {
+    const auto at_row = static_cast<std::size_t>(row);
+    const auto text_of = [&](const at::Tensor& prompt, const at::Tensor& own) {  // [H, S, D]
+      const at::Tensor before =
+          prompt[shared ? 0 : rows.lane[at_row]].narrow(0, rows.first[at_row], rows.length[at_row]);
+      return at::cat({before, own[rows.slot[at_row]].narrow(0, 0, generated)})
+          .to(at::kDouble)
+          .unflatten(1, {kv_heads, width})
+          .transpose(0, 1)
+          .repeat_interleave(heads / kv_heads, 0);
+    };
+    const at::Tensor query = queries[row].to(at::kDouble).view({heads, width, 1});
+    const at::Tensor scores = at::matmul(text_of(cache.prompt_keys, cache.keys), query) / std::sqrt(width);
+    const at::Tensor shares = at::softmax(scores, 1);
+    const at::Tensor expected = (shares * text_of(cache.prompt_values, cache.values)).sum(1).flatten();
+    EXPECT_LT(relative_difference(fused[row], expected), tolerance) << "row " << row;
+    EXPECT_LT(relative_difference(gathered[row], expected), tolerance) << "row " << row;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ModelCached,
+                         testing::Values(CachedShape{"Shared", 4, 2, 6, true, at::kFloat},
+                                         CachedShape{"OwnLanes", 4, 1, 16, false, at::kFloat},
+                                         CachedShape{"OwnKeys", 3, 3, 40, false, at::kFloat},
+                                         CachedShape{"SharedBf16", 4, 1, 16, true, at::kBFloat16},
+                                         CachedShape{"OwnLanesBf16", 4, 2, 6, false, at::kBFloat16}),
+                         [](const auto& shape) { return shape.param.name; });
 
 }  // namespace
 }  // namespace headsweep

@@ -41,19 +41,20 @@ inline std::string with_header(const std::string& header, const std::string& dat
   return prefix + header + data;
 }
 
-/// A sound safetensors file with these float32 tensors, each filled with one number.
+/// A sound safetensors file with these float32 tensors; number i of a tensor is value + step * i.
 struct Filled {
   std::string name;
   std::vector<std::int64_t> shape;
-  float value = 0;
+  float value = 0, step = 0;
 };
 inline std::string with_tensors(const std::vector<Filled>& tensors) {
   Json header = Json::object();
   std::string data;
-  for (const auto& [name, shape, value] : tensors) {
+  for (const auto& [name, shape, value, step] : tensors) {
     std::size_t count = 1;
     for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
-    const std::vector<float> numbers(count, value);
+    std::vector<float> numbers(count);
+    for (std::size_t i = 0; i < count; ++i) numbers[i] = value + step * static_cast<float>(i);
     const std::size_t begin = data.size();
     data.append(reinterpret_cast<const char*>(numbers.data()), count * sizeof(float));
     header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};

@@ -1,9 +1,6 @@
-// model: the packed forward of many lanes against plainer ways to the same numbers: one sequence at a time,
-// one lane at a time, every prefix, finite differences.
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
+// model: the packed forward of many lanes against the plain one, text by text and lane by lane; every prefix;
+// the bits.
 #include <gtest/gtest.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <limits>
 
@@ -14,149 +11,146 @@ namespace {
 
 using namespace model_test;
 
-constexpr double tolerance = 1e-11;  // float64 sums in another order
-
-/// Where bits are compared, they are those of float32.
-class ModelBits : public testing::Test {
- protected:
-  ModelBits() { at::set_num_threads(1); }
-  const Weights weights_ = as(at::kFloat, random_weights());
-  const TokenBatch batch_ = pack(random_trees(7), Keep::answers, at::kCPU);
-  const LaneEdits edits_ = as(at::kFloat, random_edits());
-};
+constexpr double tolerance = 1e-5;  // nats, or of states of size 1; a plain forward in float32 strays by 2e-6
 
 class ModelForward : public testing::Test {
  protected:
   ModelForward() { at::set_num_threads(1); }
   const Weights weights_ = random_weights();
+  const plain::Forward plain_{weights_};
   const std::vector<TokenTree> trees_ = random_trees(7);
-  const TokenBatch batch_ = pack_double(trees_, Keep::answers);
-  const LaneEdits edits_ = random_edits();
+  const TokenBatch batch_ = pack(trees_, Keep::answers, at::kCPU);
 };
 
-TEST_F(ModelForward, TreesEqualSeparateSequences) {
-  const at::Tensor together = answer_log_probs(weights_, batch_, states_of(weights_, batch_, edits_));
-  std::int64_t answer_index = 0;
-  for (const TokenTree& tree : trees_) {
-    for (const auto& answer : tree.answers) {
-      const TokenBatch alone = pack_double({{tree.prompt, {answer}, tree.edit_start}}, Keep::answers);
-      const at::Tensor sums = answer_log_probs(weights_, alone, states_of(weights_, alone, edits_));
-      EXPECT_LT(largest_difference(together.select(1, answer_index++), sums.select(1, 0)), tolerance);
-    }
-  }
-  EXPECT_EQ(answer_index, batch_.answers);
-}
+/// The parameter counts edit_sets().
+class ModelForwardEdited : public ModelForward, public testing::WithParamInterface<int> {
+ protected:
+  const LaneEdits edits_ = edits_of_set(GetParam());
+};
 
-TEST_F(ModelForward, RunningTextEqualsAnswersOfEveryToken) {
-  Random random(0, "text");
-  const std::vector<int> ids = random_ids(9, random);
-  const TokenBatch texts = pack_double({{ids, {}, 0}}, Keep::all);
-  const at::Tensor all = entry_log_probs(weights_, texts, states_of(weights_, texts, edits_));
-  const TokenBatch answer = pack_double({{{ids[0]}, {{ids.begin() + 1, ids.end()}}, 0}}, Keep::answers);
-  EXPECT_LT(largest_difference(all, entry_log_probs(weights_, answer, states_of(weights_, answer, edits_))),
+TEST_P(ModelForwardEdited, EqualsSeparateTextsAndLanes) {
+  const at::Tensor states = states_of(weights_, batch_, edits_);
+  ASSERT_EQ(states.sizes(), (std::vector<std::int64_t>{edits_.lanes, batch_.kept.size(0), 20}));
+  EXPECT_LT(largest_difference(entry_log_probs(weights_, batch_, states),
+                               plain_.entries(trees_, plain::in_double(edits_))),
             tolerance);
+  EXPECT_LT(largest_difference(answer_log_probs(weights_, batch_, states),
+                               plain_.answers(trees_, plain::in_double(edits_))),
+            2 * tolerance);
+  EXPECT_GT(largest_difference(states, states_of(weights_, batch_, {edits_.lanes, {}})), 0.1);
 }
 
-TEST_F(ModelForward, LanesEqualOneAtATime) {
+TEST_P(ModelForwardEdited, EveryPrefixGivesTheSame) {
+  const int first = edits_.first_layer(4);
+  const at::Tensor states = states_of(weights_, batch_, edits_);
+  for (int layer = 0; layer < first; ++layer)
+    EXPECT_LT(largest_difference(states, states_of(weights_, batch_, edits_, layer)), tolerance) << layer;
+  EXPECT_LT(largest_difference(states, run_lanes(weights_, batch_, {}, edits_)), tolerance);
+  EXPECT_THROW(states_of(weights_, batch_, edits_, first + 1), std::logic_error);
+}
+
+TEST_P(ModelForwardEdited, LanesEqualOneAtATime) {
   const at::Tensor together = states_of(weights_, batch_, edits_);
-  ASSERT_EQ(together.sizes(), (std::vector<std::int64_t>{3, batch_.kept.size(0), 20}));
   for (int lane = 0; lane < edits_.lanes; ++lane)
     EXPECT_LT(largest_difference(together[lane], states_of(weights_, batch_, lane_of(edits_, lane))[0]),
               tolerance);
 }
 
-TEST_F(ModelForward, EveryPrefixGivesTheSame) {
-  LaneEdits late = edits_;
-  late.layers.erase(1);
-  late.layers.erase(2);
-  const at::Tensor whole = states_of(weights_, batch_, late, 0);
-  for (int layer = 1; layer <= 3; ++layer)
-    EXPECT_LT(largest_difference(whole, states_of(weights_, batch_, late, layer)), tolerance) << layer;
+INSTANTIATE_TEST_SUITE_P(Sets, ModelForwardEdited, testing::Range(0, static_cast<int>(edit_sets().size())),
+                         [](const auto& set) { return set_name(set.param); });
+
+/// Key-value heads as many as heads, and one; a tied output; a model of one layer.
+TEST(ModelForwardShapes, EqualThePlainForward) {
+  at::set_num_threads(1);
+  const std::vector<TokenTree> trees = random_trees(5, 3);
+  const TokenBatch batch = pack(trees, Keep::answers, at::kCPU);
+  for (const auto& [layers, kv_heads, tied] : {std::tuple{2, 4, true}, {3, 1, false}, {1, 2, false}}) {
+    ModelConfig config = small_config();
+    config.layers = layers;
+    config.kv_heads = kv_heads;
+    config.tied = tied;
+    const Weights weights = random_weights(config, 5);
+    const LaneEdits edits = make_edits({"", {{0, {1, 2}}, {layers - 1}}}, config);
+    EXPECT_LT(largest_difference(entry_log_probs(weights, batch, states_of(weights, batch, edits)),
+                                 plain::Forward(weights).entries(trees, plain::in_double(edits))),
+              tolerance)
+        << layers << " layers, " << kv_heads << " key-value heads";
+  }
+}
+
+TEST_F(ModelForward, RunningTextEqualsAnswersOfEveryToken) {
+  Random random(0, "text");
+  const LaneEdits edits = mixed_edits();
+  std::vector<TokenTree> texts, answers;
+  for (const int tokens : {9, 2, 31}) {
+    const std::vector<int> ids = random_ids(tokens, random);
+    texts.push_back({ids, {}, 0});
+    answers.push_back({{ids[0]}, {{ids.begin() + 1, ids.end()}}, 0});
+  }
+  const TokenBatch batch = pack(texts, Keep::all, at::kCPU);
+  EXPECT_LT(largest_difference(entry_log_probs(weights_, batch, states_of(weights_, batch, edits)),
+                               plain_.entries(answers, plain::in_double(edits))),
+            tolerance);
+}
+
+TEST_F(ModelForward, UneditedLanesAreTheModel) {
   const LaneEdits none{3, {}};
-  const at::Tensor unedited = states_of(weights_, batch_, none, 4);
-  EXPECT_EQ(unedited.size(0), 3);
-  for (int layer = 0; layer <= 3; ++layer)
-    EXPECT_LT(largest_difference(unedited, states_of(weights_, batch_, none, layer)), tolerance) << layer;
-  EXPECT_THROW(states_of(weights_, batch_, late, 4), std::logic_error);
+  const at::Tensor expected = plain_.entries(trees_);
+  for (int layer = 0; layer <= 4; ++layer) {
+    const at::Tensor states = states_of(weights_, batch_, none, layer);
+    ASSERT_EQ(states.size(0), 3);
+    EXPECT_LT(largest_difference(entry_log_probs(weights_, batch_, states), expected), tolerance) << layer;
+  }
 }
 
 TEST_F(ModelForward, EditsActFromTheirStartOn) {
   std::vector<TokenTree> shifted = trees_;
   for (TokenTree& tree : shifted) tree.edit_start = 1000;
-  const TokenBatch never = pack_double(shifted, Keep::answers);
-  EXPECT_LT(largest_difference(states_of(weights_, never, edits_), states_of(weights_, never, {3, {}})),
-            tolerance);
-  EXPECT_GT(largest_difference(states_of(weights_, batch_, edits_), states_of(weights_, batch_, {3, {}})),
-            0.1);
-}
-
-TEST_F(ModelBits, AZeroEditChangesNoBit) {
-  LaneEdits zero = edits_;
-  for (auto& [layer, edit] : zero.layers) edit.write = at::zeros_like(edit.write);
-  LaneEdits nothing_read = zero;
-  for (auto& [layer, edit] : nothing_read.layers)
-    if (edit.read.defined()) edit.read = at::zeros_like(edit.read);
-  EXPECT_TRUE(at::equal(states_of(weights_, batch_, zero), states_of(weights_, batch_, nothing_read)));
-  // At one K and one prefix, not even the presence of the edits can be told.
-  LaneEdits ends = edits_;
-  ends.layers.erase(2);
-  ends.layers.erase(3);
-  LaneEdits longer = ends;
-  for (const int layer : {2, 3}) longer.layers[layer] = zero.layers.at(layer);
-  EXPECT_TRUE(at::equal(states_of(weights_, batch_, ends), states_of(weights_, batch_, longer)));
-}
-
-TEST_F(ModelBits, ALaneThatFailsFailsAlone) {
-  const at::Tensor sound = states_of(weights_, batch_, edits_);
-  for (const double poison :
-       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    LaneEdits broken = edits_;
-    broken.layers[1].write = edits_.layers.at(1).write.clone();
-    broken.layers[1].write[1].fill_(poison);
-    const at::Tensor states = states_of(weights_, batch_, broken);
-    EXPECT_TRUE(at::equal(states[0], sound[0]));
-    EXPECT_TRUE(at::equal(states[2], sound[2]));
-    EXPECT_TRUE(states[1].isnan().any().item<bool>());
-  }
-}
-
-TEST_F(ModelBits, TheSameCallGivesTheSameBits) {
-  EXPECT_TRUE(at::equal(states_of(weights_, batch_, edits_), states_of(weights_, batch_, edits_)));
+  const TokenBatch never = pack(shifted, Keep::answers, at::kCPU);
+  EXPECT_LT(
+      largest_difference(states_of(weights_, never, mixed_edits()), states_of(weights_, never, {3, {}})),
+      tolerance);
 }
 
 TEST_F(ModelForward, HeadOutputsAreWhatOProjReads) {
-  const at::Tensor outputs = head_outputs(weights_, batch_);
-  ASSERT_EQ(outputs.sizes(), (std::vector<std::int64_t>{batch_.kept.size(0), 4, 24}));
-  for (int layer = 0; layer < 4; ++layer) {
-    const Prefix prefix = run_prefix(weights_, batch_, layer);
-    EXPECT_LT(largest_difference(outputs.select(1, layer), prefix.outputs.index_select(0, batch_.kept)),
-              tolerance);
+  const std::vector<TokenTree> texts = without_answers(trees_);
+  const TokenBatch batch = pack(texts, Keep::last, at::kCPU);
+  const at::Tensor outputs = head_outputs(weights_, batch);
+  ASSERT_EQ(outputs.sizes(), (std::vector<std::int64_t>{7, 4, 24}));
+  std::vector<Prefix> prefixes;
+  for (int layer = 0; layer < 4; ++layer) prefixes.push_back(run_prefix(weights_, batch, layer));
+  for (std::size_t tree = 0; tree < texts.size(); ++tree) {
+    const auto row = static_cast<std::int64_t>(tree);
+    std::vector<at::Tensor> expected;
+    plain_.states({texts[tree].prompt}, {}, 0, &expected);
+    for (std::size_t layer = 0; layer < 4; ++layer) {
+      EXPECT_LT(largest_difference(outputs[row][static_cast<std::int64_t>(layer)], expected[layer][-1]),
+                tolerance);
+      EXPECT_LT(largest_difference(prefixes[layer].outputs[batch.kept[row].item<std::int64_t>()],
+                                   expected[layer][-1]),
+                tolerance);
+    }
   }
 }
 
-TEST_F(ModelForward, GradientsEqualFiniteDifferences) {
-  LaneEdits edits = edits_;
-  std::vector<at::Tensor> inputs;
-  for (auto& [layer, edit] : edits.layers)
-    for (at::Tensor* tensor : {&edit.read, &edit.write})
-      if (tensor->defined()) inputs.push_back((*tensor = (*tensor * 0.3).requires_grad_()));
-  const auto loss = [&] {
-    const at::Tensor sums = answer_log_probs(weights_, batch_, states_of(weights_, batch_, edits));
-    return (sums * at::arange(1, sums.numel() + 1, at::kDouble).sin().view_as(sums)).sum();
+TEST_F(ModelForward, AMemoGivesThePrefixesOfOneLayerAtATime) {
+  const TokenBatch other = pack(random_trees(3, 1), Keep::answers, at::kCPU);
+  const auto same = [](const Prefix& a, const Prefix& b) {
+    const bool outputs = a.outputs.defined() ? at::equal(a.outputs, b.outputs) : !b.outputs.defined();
+    return a.layer == b.layer && outputs && at::equal(a.residual, b.residual);
   };
-  const auto gradients = torch::autograd::grad({loss()}, inputs);
-  Random random(1, "directions");
-  const at::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const at::Tensor direction = draw({inputs[i].size(0), inputs[i].size(1)}, random);
-    const double step = 1e-5, slope = (gradients[i] * direction).sum().item<double>();
-    inputs[i].add_(direction, step);
-    const double above = loss().item<double>();
-    inputs[i].add_(direction, -2 * step);
-    const double below = loss().item<double>();
-    inputs[i].add_(direction, step);
-    EXPECT_NEAR((above - below) / (2 * step) / slope, 1.0, 1e-6) << i;
-  }
+  PrefixMemo memo(weights_), forgetful(weights_, false);
+  for (const int layer : {1, 1, 3, 4, 1, 0})
+    for (const TokenBatch* batch : {&batch_, &other}) {
+      const Prefix expected = run_prefix(weights_, *batch, layer), known = memo.at(*batch, layer);
+      EXPECT_TRUE(same(known, expected));
+      EXPECT_TRUE(same(forgetful.at(*batch, layer), expected));
+      EXPECT_TRUE(known.residual.is_same(memo.at(*batch, layer).residual)) << "computed once";
+    }
+  EXPECT_FALSE(forgetful.at(other, 0).residual.is_same(forgetful.at(other, 0).residual));
+  const at::Tensor kept = memo.at(batch_, 2).residual;
+  static_cast<void>(memo.at(batch_, 3));
+  EXPECT_FALSE(kept.is_same(memo.at(batch_, 2).residual)) << "the memory of another layer is given up";
 }
 
 }  // namespace

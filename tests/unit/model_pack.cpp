@@ -1,4 +1,4 @@
-// model: packed trees: the mask, positions, kept rows and entries against their definitions.
+// model: packed trees: who sees whom, positions, kept rows and entries against their definitions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,25 +26,19 @@ TEST(ModelPack, AnswersShareTheirPrompt) {
   EXPECT_EQ(batch.longest, 5);
   EXPECT_THAT(indices(batch.ids), ElementsAre(5, 6, 7, 8, 10, 12));
   EXPECT_THAT(indices(batch.positions), ElementsAre(0, 1, 2, 3, 2, 0));
-  EXPECT_THAT(indices(batch.slot), ElementsAre(0, 1, 2, 3, 4, 5));
-  EXPECT_THAT(indices(batch.token_at), ElementsAre(0, 1, 2, 3, 4, 5, 0, 0, 0, 0));
+  EXPECT_THAT(indices(batch.tree), ElementsAre(0, 0, 0, 0, 0, 1));
+  EXPECT_THAT(batch.tree_begin, ElementsAre(0, 5, 6));
+  EXPECT_THAT(batch.prompt, ElementsAre(2, 2, 2, 2, 2, 1));
+  EXPECT_THAT(batch.own, ElementsAre(0, 0, 2, 2, 4, 0));  // the second answer does not see the first
   EXPECT_THAT(floats(batch.active), ElementsAre(0, 1, 1, 1, 1, 1));
   EXPECT_THAT(indices(batch.kept), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(batch.kept_rows, ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(batch.kept_begin, ElementsAre(0, 4, 5));
   EXPECT_THAT(indices(batch.entry_row), ElementsAre(0, 1, 2, 0, 3, 4));
   EXPECT_THAT(indices(batch.entry_id), ElementsAre(7, 8, 9, 10, 11, 13));
   EXPECT_THAT(indices(batch.entry_answer), ElementsAre(0, 0, 0, 1, 1, 2));
   EXPECT_THAT(floats(batch.answer_tokens), ElementsAre(3, 2, 1, 0));
   EXPECT_EQ(batch.answers, 4);
-
-  const float no = -std::numeric_limits<float>::infinity();
-  EXPECT_THAT(floats(batch.mask[0][0]),
-              ElementsAre(0, no, no, no, no,               //
-                          0, 0, no, no, no,                //
-                          0, 0, 0, no, no,                 //
-                          0, 0, 0, 0, no,                  //
-                          0, 0, no, no, 0));               // the second answer does not see the first
-  EXPECT_EQ(batch.mask[1][0].eq(0).sum().item<int>(), 5);  // one token and four rows of padding
-  EXPECT_TRUE(batch.mask[1][0].diagonal().eq(0).all().item<bool>());
 }
 
 TEST(ModelPack, LastAndAll) {
@@ -52,12 +46,16 @@ TEST(ModelPack, LastAndAll) {
   const TokenBatch last = pack(texts, Keep::last, at::kCPU);
   EXPECT_THAT(indices(last.ids), ElementsAre(1, 2, 3, 4, 5));
   EXPECT_THAT(indices(last.kept), ElementsAre(2, 4));
+  EXPECT_THAT(last.kept_begin, ElementsAre(0, 1, 2));
+  EXPECT_THAT(last.prompt, ElementsAre(3, 3, 3, 2, 2));
   EXPECT_EQ(last.entry_id.numel(), 0);
   EXPECT_EQ(last.answers, 0);
 
   const TokenBatch all = pack(texts, Keep::all, at::kCPU);
   EXPECT_THAT(indices(all.ids), ElementsAre(1, 2, 4));
   EXPECT_THAT(indices(all.kept), ElementsAre(0, 1, 2));
+  EXPECT_THAT(all.tree_begin, ElementsAre(0, 2, 3));
+  EXPECT_THAT(all.prompt, ElementsAre(2, 2, 1));
   EXPECT_THAT(indices(all.entry_row), ElementsAre(0, 1, 2));
   EXPECT_THAT(indices(all.entry_id), ElementsAre(2, 3, 5));
   EXPECT_THAT(indices(all.entry_answer), ElementsAre(0, 0, 1));

@@ -1,7 +1,6 @@
 // model against transformers: log-probabilities, edits, gradients and greedy answers that
 // tests/parity/make_models.py has written to the folder HEADSWEEP_PARITY. Skipped without it.
 #include <gtest/gtest.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <cstdlib>
 #include <headsweep/json.hpp>
@@ -87,29 +86,32 @@ TEST_F(ModelParity, LogProbabilities) {
 
 TEST_F(ModelParity, EditsAndTheirGradients) {
   for (Case& model : cases_) {
-    std::vector<at::Tensor> inputs, expected;
-    for (const Json& edit : model.expected["edits"]) {
-      LayerEdit& layer = model.edits.layers.at(edit["layer"]);
-      for (const auto& [tensor, key] :
-           {std::pair{&layer.read, "read_gradient"}, {&layer.write, "write_gradient"}}) {
-        if (!tensor->defined()) continue;
-        inputs.push_back(tensor->requires_grad_());
-        expected.push_back(tensor_of(edit[key]));
-      }
-    }
     const TokenBatch batch = pack(model.trees, Keep::answers, at::kCPU);
-    const Prefix prefix = run_prefix(model.weights, batch, 0);
-    const auto sums =
-        answer_log_probs(model.weights, batch, run_lanes(model.weights, batch, prefix, model.edits));
-    const double difference = largest_difference(sums.detach(), tensor_of(model.expected["answers"]));
+    const int first = model.edits.first_layer(model.weights.config.layers);
+    Tape tape;
+    const at::Tensor states =
+        run_lanes(model.weights, batch, run_prefix(model.weights, batch, first), model.edits, &tape);
+    const at::Tensor sums = answer_log_probs(model.weights, batch, states);
+    const double difference = largest_difference(sums, tensor_of(model.expected["answers"]));
     EXPECT_LT(difference, 1e-4) << model.name;
     report(model, "answers", difference);
 
-    const at::Tensor loss = (sums * tensor_of(model.expected["loss_weights"])).sum();
-    const auto gradients = torch::autograd::grad({loss}, inputs);
+    const at::Tensor loss_weights = tensor_of(model.expected["loss_weights"]).expand_as(sums);
+    const auto objective = [&](const at::Tensor& log_probs, std::int64_t lane) {
+      return loss_weights.narrow(0, lane, log_probs.size(0));
+    };
+    const LaneEdits gradients = run_backward(model.weights, batch, model.edits, tape,
+                                             answer_gradient(model.weights, batch, states, objective));
     double worst = 0;
-    for (std::size_t i = 0; i < gradients.size(); ++i)
-      worst = std::max(worst, ((gradients[i] - expected[i]).norm() / expected[i].norm()).item<double>());
+    for (const Json& edit : model.expected["edits"]) {
+      const LayerEdit& found = gradients.layers.at(edit["layer"]);
+      for (const auto& [tensor, key] :
+           {std::pair{found.read, "read_gradient"}, {found.write, "write_gradient"}}) {
+        if (!tensor.defined()) continue;
+        const at::Tensor expected = tensor_of(edit[key]);
+        worst = std::max(worst, ((tensor - expected).norm() / expected.norm()).item<double>());
+      }
+    }
     EXPECT_LT(worst, 1e-4) << model.name;
     report(model, "gradients", worst);
   }
@@ -121,9 +123,10 @@ TEST_F(ModelParity, GreedyAnswers) {
     for (TokenTree& prompt : prompts) prompt.answers.clear();
     const auto& expected = model.expected["greedy"];  // [K][N][room]
     const auto room = static_cast<int>(expected[0][0].size());
-    Decoder decoder(model.weights, pack(prompts, Keep::last, at::kCPU), model.edits, room);
+    const TokenBatch packed = pack(prompts, Keep::last, at::kCPU);
+    Decoder decoder(model.weights, packed, model.edits, room);
     for (int token = 0; token < room; ++token) {
-      const at::Tensor ids = decoder.logits().argmax(-1);  // [K, N]
+      const at::Tensor ids = decoder.logits().argmax(-1).view({model.edits.lanes, -1});  // [K, N]
       for (std::size_t lane = 0; lane < expected.size(); ++lane)
         for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
           const auto at_lane = static_cast<std::int64_t>(lane), at_prompt = static_cast<std::int64_t>(prompt);
@@ -131,7 +134,7 @@ TEST_F(ModelParity, GreedyAnswers) {
                     expected[lane][prompt][static_cast<std::size_t>(token)])
               << model.name << " lane " << lane << " prompt " << prompt << " token " << token;
         }
-      decoder.step(ids);
+      decoder.step(ids.flatten());
     }
   }
 }

@@ -1,64 +1,89 @@
-// Shared by the tests of model: random weights in memory, random trees, random edits. In float64, where two
-// right ways to one number agree to 1e-11 and a wrong one does not hide behind rounding; `as` makes them
-// float32.
+// Shared by the tests of model: random weights in memory, random trees, sets of edits of many shapes.
 #pragma once
+
+#include <ATen/Parallel.h>
 
 #include <headsweep/model.hpp>
 
+#include "reference/plain_forward.hpp"
+
 namespace headsweep::model_test {
 
-inline at::Tensor draw(std::initializer_list<std::int64_t> shape, Random& random) {
-  at::Tensor values = at::empty(shape, at::kDouble);
-  for (std::int64_t i = 0; i < values.numel(); ++i) values.data_ptr<double>()[i] = 2 * random.uniform() - 1;
+inline at::Tensor draw(at::IntArrayRef shape, Random& random, double size = 1) {
+  at::Tensor values = at::empty(shape, at::kFloat);
+  for (std::int64_t i = 0; i < values.numel(); ++i)
+    values.data_ptr<float>()[i] = static_cast<float>(size * (2 * random.uniform() - 1));
   return values;
 }
 
-/// L 4, H 4 (KV 2), D 6, E 20, F 28, V 37.
-inline Weights random_weights(std::uint64_t seed = 0) {
+inline const ModelConfig& small_config() {
+  static const ModelConfig config{.layers = 4,
+                                  .heads = 4,
+                                  .kv_heads = 2,
+                                  .head_dim = 6,
+                                  .hidden = 20,
+                                  .intermediate = 28,
+                                  .vocab = 37,
+                                  .max_tokens = 64};
+  return config;
+}
+
+/// Matrices of unit gain: each row U(-1, 1) * sqrt(3 / inputs).
+inline Weights random_weights(const ModelConfig& config = small_config(), std::uint64_t seed = 0) {
   Random random(seed, "weights");
+  const auto matrix = [&](std::int64_t outputs, std::int64_t inputs, double gain) {
+    return draw({outputs, inputs}, random, gain * std::sqrt(3.0 / static_cast<double>(inputs)));
+  };
   Weights weights;
-  weights.config = {.layers = 4,
-                    .heads = 4,
-                    .kv_heads = 2,
-                    .head_dim = 6,
-                    .hidden = 20,
-                    .intermediate = 28,
-                    .vocab = 37,
-                    .max_tokens = 64};
-  const auto [layers, heads, kv_heads, width, hidden, inner, vocab, positions, theta, eps, tied, bos, eos] =
-      weights.config;
-  for (int layer = 0; layer < layers; ++layer)
-    weights.layers.push_back({1 + 0.5 * draw({hidden}, random), 1 + 0.5 * draw({hidden}, random),
-                              draw({heads * width, hidden}, random), draw({kv_heads * width, hidden}, random),
-                              0.5 * draw({kv_heads * width, hidden}, random),
-                              0.3 * draw({hidden, heads * width}, random),
-                              0.3 * draw({inner, hidden}, random), 0.3 * draw({inner, hidden}, random),
-                              0.3 * draw({hidden, inner}, random)});
-  weights.embedding = draw({vocab, hidden}, random);
-  weights.norm_final = 1 + 0.5 * draw({hidden}, random);
-  weights.output = draw({vocab, hidden}, random);
-  const at::Tensor frequency = at::pow(theta, at::arange(0, width, 2, at::kDouble) / -width);
-  const at::Tensor angle = at::outer(at::arange(positions, at::kDouble), frequency).repeat({1, 2});
-  weights.rope_cos = angle.cos();
-  weights.rope_sin = angle.sin();
+  weights.config = config;
+  const std::int64_t joined = (config.heads + 2 * config.kv_heads) * config.head_dim;
+  for (int layer = 0; layer < config.layers; ++layer)
+    weights.layers.push_back({matrix(joined, config.hidden, 1.5), matrix(config.hidden, config.width(), 1),
+                              matrix(2 * config.intermediate, config.hidden, 1),
+                              matrix(config.hidden, config.intermediate, 1)});
+  weights.embedding = draw({config.vocab, config.hidden}, random);
+  weights.norm_final = 1 + draw({config.hidden}, random, 0.5);
+  weights.output = config.tied ? weights.embedding : matrix(config.vocab, config.hidden, 1);
+  const at::Tensor frequency =
+      at::pow(config.rope_theta, at::arange(0, config.head_dim, 2, at::kDouble) / -config.head_dim);
+  const at::Tensor angle = at::outer(at::arange(config.max_tokens, at::kDouble), frequency).repeat({1, 2});
+  weights.rope_cos = angle.cos().to(at::kFloat);
+  weights.rope_sin = angle.sin().to(at::kFloat);
   return weights;
 }
 
-inline std::vector<int> random_ids(int count, Random& random) {
+/// The same with bfloat16 operands.
+inline Weights in_bfloat16(Weights weights) {
+  weights.number = at::kBFloat16;
+  for (LayerWeights& layer : weights.layers)
+    for (at::Tensor* tensor : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down})
+      *tensor = tensor->to(at::kBFloat16);
+  weights.embedding = weights.embedding.to(at::kBFloat16);
+  weights.output = weights.output.to(at::kBFloat16);
+  return weights;
+}
+
+inline std::vector<int> random_ids(int count, Random& random, int vocab = 37) {
   std::vector<int> ids;
-  for (int i = 0; i < count; ++i) ids.push_back(static_cast<int>(random.below(37)));
+  for (int i = 0; i < count; ++i)
+    ids.push_back(static_cast<int>(random.below(static_cast<std::uint64_t>(vocab))));
   return ids;
 }
 
-/// Prompts of 1 to 7 tokens with 1 to 3 answers of 1 to 5; some edits start late.
+/// Prompts of 1 to 7 tokens (the third: 23, more than a block of the fused attention) with 1 to 3 answers of
+/// 1 to 5 tokens, some of which begin alike; every second edit starts at the prompt's last token, one inside
+/// the answers.
 inline std::vector<TokenTree> random_trees(int count, std::uint64_t seed = 0) {
   Random random(seed, "trees");
   std::vector<TokenTree> trees;
   for (int i = 0; i < count; ++i) {
-    TokenTree tree{random_ids(1 + static_cast<int>(random.below(7)), random), {}, 0};
+    const int prompt = i == 2 ? 23 : 1 + static_cast<int>(random.below(7));
+    TokenTree tree{random_ids(prompt, random), {}, 0};
     for (int answers = 1 + static_cast<int>(random.below(3)); answers > 0; --answers)
       tree.answers.push_back(random_ids(1 + static_cast<int>(random.below(5)), random));
-    if (i % 2 == 1) tree.edit_start = static_cast<int>(tree.prompt.size()) - 1;
+    if (tree.answers.size() > 1) tree.answers[1][0] = tree.answers[0][0];
+    if (i % 2 == 1) tree.edit_start = prompt - 1;
+    if (i == 4) tree.edit_start = prompt + 1;
     trees.push_back(tree);
   }
   return trees;
@@ -69,55 +94,59 @@ inline std::vector<TokenTree> without_answers(std::vector<TokenTree> trees) {
   return trees;
 }
 
-/// Three lanes: layer 1 edits all of them, layer 2 lanes 0 and 2 by a constant gate, layer 3 lane 1.
-inline LaneEdits random_edits(std::uint64_t seed = 0) {
-  Random random(seed, "edits");
-  LaneEdits edits;
-  edits.lanes = 3;
-  edits.layers[1] = {{}, draw({3, 24}, random), draw({3, 20}, random)};
-  edits.layers[2] = {at::tensor(std::vector<std::int64_t>{0, 2}), {}, draw({2, 20}, random)};
-  edits.layers[3] = {at::tensor(std::vector<std::int64_t>{1}), draw({1, 24}, random), draw({1, 20}, random)};
+/// One layer of a set of edits.
+struct EditShape {
+  int layer = 0;
+  std::vector<std::int64_t> lanes = {};  ///< empty: all
+  bool constant = false;                 ///< gate 1
+};
+/// A set of edits, by what is particular about it.
+struct EditSet {
+  const char* name;
+  std::vector<EditShape> shapes;
+  int lanes = 3;
+};
+inline const std::vector<EditSet>& edit_sets() {
+  static const std::vector<EditSet> sets{
+      {"Mixed", {{1}, {2, {0, 2}, true}, {3, {1}}}},
+      {"FirstLayerOnly", {{0}}},
+      {"LastLayerOnly", {{3}}},
+      {"LastLayerSomeLanes", {{3, {0, 2}}}},
+      {"AllLayers", {{0}, {1}, {2}, {3}}},
+      {"LanesUneditedAtTheFirst", {{1, {1}}, {2, {0, 1}}, {3, {0}}}},
+      {"ConstantEverywhere", {{0, {}, true}, {2, {}, true}, {3, {1, 2}, true}}},
+      {"ConstantAtTheFirstSomeLanes", {{1, {0, 2}, true}, {3}}},
+      {"OneLane", {{0}, {2}, {3, {}, true}}, 1},
+      {"OneLaneConstantFirst", {{1, {}, true}, {2}}, 1},
+      {"ManyLanes", {{1, {0, 3, 4, 7, 18}}, {2}, {3, {2, 18}, true}}, 19}};
+  return sets;
+}
+inline LaneEdits make_edits(const EditSet& set, const ModelConfig& config = small_config()) {
+  Random random(0, "edits");
+  LaneEdits edits{.lanes = set.lanes, .layers = {}};
+  for (const EditShape& shape : set.shapes) {
+    const bool all = shape.lanes.empty();
+    const std::int64_t rows = all ? set.lanes : static_cast<std::int64_t>(shape.lanes.size());
+    edits.layers[shape.layer] = {all ? at::Tensor() : at::tensor(shape.lanes),
+                                 shape.constant ? at::Tensor() : draw({rows, config.width()}, random, 0.5),
+                                 draw({rows, config.hidden}, random)};
+  }
   return edits;
 }
+/// Three lanes: layer 1 edits all of them, layer 2 lanes 0 and 2 by a constant gate, layer 3 lane 1.
+inline LaneEdits mixed_edits() { return make_edits(edit_sets().front()); }
+inline std::string set_name(int index) { return edit_sets()[static_cast<std::size_t>(index)].name; }
+inline LaneEdits edits_of_set(int index) { return make_edits(edit_sets()[static_cast<std::size_t>(index)]); }
 
 /// The edits of one lane alone.
 inline LaneEdits lane_of(const LaneEdits& edits, std::int64_t lane) {
   LaneEdits one;
   for (const auto& [layer, edit] : edits.layers) {
-    const at::Tensor lanes = edit.lanes.defined() ? edit.lanes : at::arange(edits.lanes, at::kLong);
-    const at::Tensor row = lanes.eq(lane).nonzero().flatten();
-    if (row.numel() == 0) continue;
-    one.layers[layer] = {{},
-                         edit.read.defined() ? edit.read.index_select(0, row) : edit.read,
-                         edit.write.index_select(0, row)};
+    const plain::Row row = plain::row_of(edits, layer, lane);
+    if (!row.write.defined()) continue;
+    one.layers[layer] = {{}, row.read.defined() ? row.read.unsqueeze(0) : row.read, row.write.unsqueeze(0)};
   }
   return one;
-}
-
-inline Weights as(at::ScalarType type, Weights weights) {
-  for (LayerWeights& layer : weights.layers)
-    for (at::Tensor* tensor : {&layer.norm_attention, &layer.norm_mlp, &layer.q, &layer.k, &layer.v, &layer.o,
-                               &layer.gate, &layer.up, &layer.down})
-      *tensor = tensor->to(type);
-  for (at::Tensor* tensor :
-       {&weights.embedding, &weights.norm_final, &weights.output, &weights.rope_cos, &weights.rope_sin})
-    *tensor = tensor->to(type);
-  return weights;
-}
-inline TokenBatch as(at::ScalarType type, TokenBatch batch) {
-  batch.mask = batch.mask.to(type);
-  batch.active = batch.active.to(type);
-  return batch;
-}
-inline LaneEdits as(at::ScalarType type, LaneEdits edits) {
-  for (auto& [layer, edit] : edits.layers) {
-    if (edit.read.defined()) edit.read = edit.read.to(type);
-    edit.write = edit.write.to(type);
-  }
-  return edits;
-}
-inline TokenBatch pack_double(const std::vector<TokenTree>& trees, Keep keep) {
-  return as(at::kDouble, pack(trees, keep, at::kCPU));
 }
 
 /// States from the prefix right below the first edit, or below `layer`.
@@ -127,8 +156,30 @@ inline at::Tensor states_of(const Weights& weights, const TokenBatch& batch, con
   return run_lanes(weights, batch, run_prefix(weights, batch, first), edits);
 }
 
+/// A loss that is linear in the answers' log-probabilities: weights [K, A], each of its own size and sign.
+inline at::Tensor loss_weights(std::int64_t lanes, std::int64_t answers) {
+  return at::arange(1, lanes * answers + 1, at::kDouble).mul(1.7).sin().view({lanes, answers});
+}
+/// Gradients of that loss with respect to read and write.
+inline LaneEdits gradients_of(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits) {
+  Tape tape;
+  const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
+  const at::Tensor states = run_lanes(weights, batch, prefix, edits, &tape);
+  const at::Tensor factors = loss_weights(edits.lanes, batch.answers).to(at::kFloat);
+  const at::Tensor gradient =
+      answer_gradient(weights, batch, states, [&](const at::Tensor& log_probs, std::int64_t first) {
+        return factors.narrow(0, first, log_probs.size(0));
+      });
+  return run_backward(weights, batch, edits, tape, gradient);
+}
+
 inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
+}
+/// |a - b| / |b|, of whole tensors.
+inline double relative_difference(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor expected = b.to(at::kDouble);
+  return ((a.to(at::kDouble) - expected).norm() / expected.norm()).item<double>();
 }
 
 }  // namespace headsweep::model_test

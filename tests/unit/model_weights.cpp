@@ -51,18 +51,105 @@ class ModelWeights : public testing::Test {
   const Folder folder_;
 };
 
+/// Rows [begin, begin + count) of a tensor are all this number.
+bool filled_with(const at::Tensor& tensor, std::int64_t begin, std::int64_t count, float number) {
+  return tensor.narrow(0, begin, count).eq(number).all().item<bool>();
+}
+
 TEST_F(ModelWeights, EveryTensorInItsPlace) {
   write(sound());
   const Weights weights = load();
   const LayerWeights& layer = weights.layers.at(0);
-  float number = 0;
-  for (const at::Tensor* tensor :
-       {&weights.embedding, &layer.norm_attention, &layer.q, &layer.k, &layer.v, &layer.o, &layer.norm_mlp,
-        &layer.gate, &layer.up, &layer.down, &weights.norm_final, &weights.output})
-    EXPECT_TRUE(tensor->eq(++number).all().item<bool>()) << number;
+  ASSERT_EQ(layer.qkv.sizes(), (std::vector<std::int64_t>{16, 6}));
+  EXPECT_TRUE(filled_with(layer.qkv, 0, 8, 2 * 3));  // the norm's gain is multiplied in
+  EXPECT_TRUE(filled_with(layer.qkv, 8, 4, 2 * 4));
+  EXPECT_TRUE(filled_with(layer.qkv, 12, 4, 2 * 5));
+  EXPECT_TRUE(filled_with(layer.o, 0, 6, 6));
+  ASSERT_EQ(layer.gate_up.sizes(), (std::vector<std::int64_t>{20, 6}));
+  EXPECT_TRUE(filled_with(layer.gate_up, 0, 10, 7 * 8));
+  EXPECT_TRUE(filled_with(layer.gate_up, 10, 10, 7 * 9));
+  EXPECT_TRUE(filled_with(layer.down, 0, 6, 10));
+  EXPECT_TRUE(filled_with(weights.embedding, 0, 5, 1));
+  EXPECT_TRUE(filled_with(weights.norm_final, 0, 6, 11));
+  EXPECT_TRUE(filled_with(weights.output, 0, 5, 12));
   EXPECT_EQ(weights.rope_cos.sizes(), (std::vector<std::int64_t>{8, 4}));
   EXPECT_NEAR(weights.rope_sin[7][1].item<float>(), std::sin(7 / 100.0), 1e-6);
   EXPECT_EQ(weights.hash, hash_model(folder_.path()));
+}
+
+/// Columns have gains of their own, rows numbers of their own; bfloat16 is the rounding of the float32
+/// product.
+TEST_F(ModelWeights, GainsMultiplyColumns) {
+  auto tensors = sound();
+  for (Filled& tensor : tensors) tensor.step = 0.037F;
+  write(tensors);
+  const auto stored = [&](std::size_t index) {
+    const Filled& tensor = tensors[index];
+    at::Tensor numbers = at::empty(tensor.shape);
+    for (std::int64_t i = 0; i < numbers.numel(); ++i)
+      numbers.data_ptr<float>()[i] = tensor.value + tensor.step * static_cast<float>(i);
+    return numbers;
+  };
+  const at::Tensor qkv = at::cat({stored(2), stored(3), stored(4)}) * stored(1);
+  const at::Tensor gate_up = at::cat({stored(7), stored(8)}) * stored(6);
+  for (const auto number : {at::kFloat, at::kBFloat16}) {
+    const Weights weights = load({.number = number});
+    const LayerWeights& layer = weights.layers[0];
+    EXPECT_EQ(weights.number, number);
+    EXPECT_TRUE(at::equal(layer.qkv, qkv.to(number)));
+    EXPECT_TRUE(at::equal(layer.gate_up, gate_up.to(number)));
+    EXPECT_TRUE(at::equal(layer.o, stored(5).to(number)));
+    EXPECT_TRUE(at::equal(layer.down, stored(9).to(number)));
+    EXPECT_TRUE(at::equal(weights.embedding, stored(0).to(number)));
+    EXPECT_TRUE(at::equal(weights.output, stored(11).to(number)));
+    EXPECT_TRUE(at::equal(weights.norm_final, stored(10))) << "float32 always";
+  }
+}
+
+/// What `place` is asked for, and that tensors lie where it puts them.
+TEST_F(ModelWeights, TensorsArePlacedFilledAndSharedOneByOne) {
+  write(sound());
+  ModelConfig tied = small;
+  tied.tied = true;
+  for (const auto& [config, number] :
+       {std::pair{small, at::kFloat}, {small, at::kBFloat16}, {tied, at::kBFloat16}}) {
+    if (config.tied) {
+      auto tensors = sound();
+      tensors.pop_back();
+      write(tensors);
+    }
+    std::vector<std::vector<std::int64_t>> shapes;
+    std::vector<at::Tensor> places, shared;
+    std::size_t bytes = 0;
+    const LoadOptions options{
+        .number = number,
+        .place =
+            [&](at::IntArrayRef shape, at::ScalarType type) {
+              EXPECT_EQ(places.size(), shared.size()) << "the one before is shared first";
+              EXPECT_EQ(type, shape.size() == 1 ? at::kFloat : number);
+              shapes.push_back(shape.vec());
+              places.push_back(at::full(shape, std::numeric_limits<float>::quiet_NaN(), type));
+              bytes += (places.back().nbytes() + 63) / 64 * 64;
+              return places.back();
+            },
+        .share =
+            [&](at::Tensor& tensor) {
+              EXPECT_TRUE(tensor.is_same(places.back()));
+              EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << "whole when shared";
+              shared.push_back(tensor);
+            }};
+    const Weights weights = load(options, config);
+    std::vector<std::vector<std::int64_t>> expected{{5, 6}, {16, 6}, {6, 8}, {20, 6}, {6, 10}, {6}, {5, 6}};
+    if (config.tied) expected.pop_back();
+    EXPECT_EQ(shapes, expected);
+    EXPECT_EQ(shared.size(), places.size());
+    EXPECT_EQ(weight_bytes(config, number), bytes);
+    const LayerWeights& layer = weights.layers[0];
+    std::vector<at::Tensor> in_order{weights.embedding, layer.qkv,          layer.o,       layer.gate_up,
+                                     layer.down,        weights.norm_final, weights.output};
+    for (std::size_t i = 0; i < places.size(); ++i) EXPECT_TRUE(in_order[i].is_same(places[i])) << i;
+    EXPECT_EQ(weights.output.is_same(weights.embedding), config.tied);
+  }
 }
 
 TEST_F(ModelWeights, MissingTensorsAreAllNamed) {
@@ -124,14 +211,14 @@ TEST_F(ModelWeights, ATiedOutputMustBeTheEmbedding) {
   EXPECT_TRUE(weights.output.is_same(weights.embedding));
 }
 
-TEST_F(ModelWeights, OneReaderSharesInAFixedOrder) {
+TEST_F(ModelWeights, WhoDoesNotReadIsGivenWhatTheReaderHas) {
   write(sound());
   std::vector<at::Tensor> sent;
   const Weights reader = load({.share = [&](at::Tensor& tensor) { sent.push_back(tensor); }});
   std::filesystem::remove(folder_.path() / "model.safetensors");
   std::size_t next = 0;
   const Weights other =
-      load({.share = [&](at::Tensor& tensor) { tensor.copy_(sent.at(next++)); }, .reads = false});
+      load({.reads = false, .share = [&](at::Tensor& tensor) { tensor.copy_(sent.at(next++)); }});
   EXPECT_EQ(next, sent.size());
   EXPECT_EQ(hash_memory(reader), hash_memory(other));
   EXPECT_TRUE(other.hash.empty());

@@ -186,14 +186,34 @@ TEST(Cost, FallsWithTheFirstLayerAndIsSharedByLanes) {
             0);
 }
 
-TEST(Cost, WeighsTheModel) {
-  // 3 layers of 4 x 32 x 32 + 3 x 32 x 64 + 2 norms of 32, embedding 100 x 32, a last norm; 4 bytes each.
-  EXPECT_EQ(weight_bytes(small_shape, true), 4.0 * (3 * (4096 + 6144 + 64) + 3200 + 32));
-  EXPECT_EQ(weight_bytes(small_shape, false), weight_bytes(small_shape, true) + 4.0 * 3200);
+TEST(Memory, WeighsTheModel) {
   JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}");
-  const double bytes = block_bytes(job, small_shape, small_data);
-  job.run.lanes *= 2;
-  EXPECT_EQ(block_bytes(job, small_shape, small_data), 2 * bytes);
+  // 3 layers of 4 x 32 x 32 + 3 x 32 x 64, embedding 100 x 32, a last norm in float32; 4 bytes each.
+  const double tied = account_memory(job, small_shape, small_data, true).weights;
+  EXPECT_EQ(tied, 4.0 * (3 * (4096 + 6144) + 3200 + 32));
+  EXPECT_EQ(account_memory(job, small_shape, small_data, false).weights, tied + 4.0 * 3200);
+  job.model.precision = Precision::bf16;
+  EXPECT_EQ(account_memory(job, small_shape, small_data, true).weights, (tied + 4.0 * 32) / 2);
+}
+
+TEST(Memory, LanesGrowWithWhatIsTrainedAndMeasured) {
+  JobSpec job = small_job("every: all", "optimal: {at: [every], tau: [1]}");
+  const MemoryAccount four = account_memory(job, small_shape, small_data, true);
+  job.training.batch *= 64;
+  const MemoryAccount many = account_memory(job, small_shape, small_data, true);
+  EXPECT_GT(many.lane, 8 * four.lane);
+  EXPECT_EQ(many.prefixes, four.prefixes);  // each text once, however it is batched
+  // 10 pairs of 16 + 2 x 8 tokens: o (32) and the residual (32) of each.
+  EXPECT_EQ(four.prefixes, 10 * 32 * 4.0 * (32 + 32));
+  EXPECT_EQ(lanes_that_fit(four, 5.5 * four.lane), 5);
+  EXPECT_EQ(lanes_that_fit(four, 0), 1);
+}
+
+TEST(Blocks, HoldTheUsualLanesWhereTheJobLeavesTheChoice) {
+  const JobSpec job = small_job("every: {single: all}", "optimal: {at: [every], tau: [1, 2, 3, 4]}");
+  const Plan plan = make_plan(job, small_shape, small_data, nullptr);
+  EXPECT_EQ(plan.blocks.size(), 3U * 2);  // of each layer's 4 heads x 4 taus
+  for (const Block& block : plan.blocks) EXPECT_EQ(block.trials.size(), std::size_t{usual_lanes});
 }
 
 }  // namespace

@@ -35,6 +35,13 @@ std::string NcclLink::place_of(int device) {
   return place.data();
 }
 
+double NcclLink::free_bytes(int device) {
+  std::size_t free = 0, total = 0;
+  cuda_ok(cudaSetDevice(device), "cudaSetDevice");
+  cuda_ok(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return static_cast<double>(free);
+}
+
 std::string NcclLink::make_group_id() {
   ncclUniqueId id{};
   nccl_ok(ncclGetUniqueId(&id), "ncclGetUniqueId");

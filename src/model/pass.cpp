@@ -1,0 +1,148 @@
+// model: up through the layers over packed texts.
+#include "model/pass.hpp"
+
+namespace headsweep::llama {
+
+Pass::Pass(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits)
+    : weights_(weights),
+      batch_(batch),
+      edits_(edits),
+      rotation_(rotation_at(weights, batch.positions)),
+      attention_(weights, batch) {}
+
+at::Tensor Pass::active_at(int layer) const {
+  return is_last(layer) ? batch_.active.index_select(0, batch_.kept) : batch_.active;
+}
+
+Stream Pass::embed() const {
+  return {.x = weights_.embedding.index_select(0, batch_.ids).to(at::kFloat).unsqueeze(0), .added = {}};
+}
+
+at::Tensor Pass::attend(int layer, bool trim, Stream& stream, LayerTape* tape, const Watch& watch) {
+  const Asking asking = trim ? Asking::kept : Asking::all;
+  ops::Normed normed = settle(weights_, stream);
+  const Heads heads = project(weights_, layer, normed.values, rotation_, trim ? batch_.kept : at::Tensor());
+  at::Tensor saved;
+  const at::Tensor outputs = attention_.forward(heads, asking, tape == nullptr ? nullptr : &saved);
+  if (watch) watch(layer, heads, outputs);
+  if (trim) stream.x = kept_of(stream.x);
+  stream.added = ops::product(outputs, layer_of(weights_, layer).o);
+  if (tape != nullptr) {
+    tape->before_heads = std::move(normed);
+    tape->heads = heads;
+    tape->attention = std::move(saved);
+  }
+  return outputs;
+}
+
+void Pass::finish_layer(int layer, const at::Tensor& outputs, Stream& stream, LayerTape* tape) {
+  const auto edit = edits_.layers.find(layer);
+  const bool edited = edit != edits_.layers.end(), parts = edited && edit == edits_.layers.begin();
+  if (tape != nullptr) tape->outputs = outputs;
+  at::Tensor gate;
+  if (parts) {
+    if (stream.added.defined()) stream.x = stream.x + stream.added;
+    gate = part(layer, outputs, stream, tape);
+  } else {
+    if (edited)
+      gate = add_edit(edits_, edit->second, outputs, {.lane_of_row = nullptr, .active = active_at(layer)},
+                      stream.x);
+    add_mlp(weights_, layer, stream, tape);
+  }
+  if (tape != nullptr) tape->gate = std::move(gate);
+}
+
+ops::Normed Pass::run(const Prefix& prefix, std::vector<LayerTape>* tape, const Watch& watch) {
+  const int layers = weights_.config.layers;
+  if (tape != nullptr) tape->resize(static_cast<std::size_t>(layers));
+  Stream stream;
+  if (prefix.residual.defined()) {
+    stream.x = prefix.residual.unsqueeze(0);
+    const bool trim = prefix.layer >= layers - 1;
+    stream.x = trim ? kept_of(stream.x) : stream.x.clone();
+  } else {
+    stream = embed();
+  }
+  for (int layer = prefix.layer; layer < layers; ++layer) {
+    LayerTape* place = tape == nullptr ? nullptr : &(*tape)[static_cast<std::size_t>(layer)];
+    at::Tensor outputs;
+    if (layer == prefix.layer && prefix.outputs.defined()) {
+      outputs = prefix.outputs.unsqueeze(0);
+      if (is_last(layer)) outputs = kept_of(outputs);
+    } else {
+      outputs = attend(layer, is_last(layer), stream, place, watch);
+    }
+    finish_layer(layer, outputs, stream, place);
+  }
+  return settle(weights_, stream);
+}
+
+Prefix Pass::run_to(int layer) {
+  Stream stream = embed();
+  for (int below = 0; below < layer; ++below) {
+    attend(below, false, stream, nullptr, {});
+    add_mlp(weights_, below, stream, nullptr);
+  }
+  if (layer == weights_.config.layers) return {layer, {}, (stream.x + stream.added)[0]};
+  const at::Tensor outputs = attend(layer, false, stream, nullptr, {});
+  return {layer, outputs[0], (stream.x + stream.added)[0]};
+}
+
+}  // namespace headsweep::llama
+
+namespace headsweep {
+
+using namespace llama;
+
+struct Tape::State {
+  std::vector<LayerTape> layers;
+  ops::Normed final;
+};
+Tape::Tape() : state_(std::make_unique<State>()) {}
+Tape::~Tape() = default;
+
+Prefix run_prefix(const Weights& weights, const TokenBatch& batch, int layer) {
+  expect(0 <= layer && layer <= weights.config.layers,
+         "a prefix that ends at a layer of the model, or at its end");
+  return Pass(weights, batch, LaneEdits{}).run_to(layer);
+}
+
+Prefix PrefixMemo::at(const TokenBatch& batch, int layer) {
+  if (!remembers_) return run_prefix(weights_, batch, layer);
+  if (layer != layer_) known_.clear();
+  layer_ = layer;
+  const auto known = known_.find(&batch);
+  if (known != known_.end()) return known->second;
+  return known_.emplace(&batch, run_prefix(weights_, batch, layer)).first->second;
+}
+
+at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Prefix& prefix,
+                     const LaneEdits& edits, Tape* tape) {
+  const int first = edits.first_layer(weights.config.layers);
+  expect(prefix.layer <= first, "a prefix that ends at or below the first edited layer");
+  expect(tape == nullptr || prefix.layer == first, "a tape that begins at the first edited layer");
+  ops::Normed final =
+      Pass(weights, batch, edits).run(prefix, tape == nullptr ? nullptr : &tape->state().layers);
+  const at::Tensor states = final.values * weights.norm_final.to(weights.number);
+  if (tape != nullptr) tape->state().final = std::move(final);
+  return states.expand({edits.lanes, -1, -1});
+}
+
+LaneEdits run_backward(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits, Tape& tape,
+                       const at::Tensor& states_gradient) {
+  return Pass(weights, batch, edits)
+      .backward(tape.state().layers, tape.state().final,
+                states_gradient * weights.norm_final.to(weights.number));
+}
+
+at::Tensor head_outputs(const Weights& weights, const TokenBatch& batch) {
+  std::vector<at::Tensor> seen;  // [R, C] each
+  const LaneEdits none;
+  Pass(weights, batch, none).run({}, nullptr, [&](int layer, const Heads&, const at::Tensor& outputs) {
+    const bool last = layer == weights.config.layers - 1;
+    seen.push_back((last ? outputs[0] : outputs[0].index_select(0, batch.kept)).to(at::kFloat));
+  });
+  return at::stack(seen, 1);
+}
+
+}  // namespace headsweep

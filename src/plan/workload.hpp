@@ -1,0 +1,64 @@
+// plan, private: what the job does with its data, as texts.
+#pragma once
+
+#include <algorithm>
+#include <headsweep/plan.hpp>
+
+namespace headsweep {
+
+/// Texts that run through the model together.
+struct Texts {
+  double count = 0;   ///< number of texts
+  double tokens = 0;  ///< of each, the prompt once
+  double rows = 0;    ///< of each: tokens whose logits are needed
+};
+
+/// What the job does with the data, as texts.
+class Workload {
+ public:
+  Workload(const JobSpec& job, const DataSize& data) : job_(job), data_(data) {}
+
+  [[nodiscard]] double questions(SplitPart part) const {
+    return part == SplitPart::val ? data_.val_questions : data_.test_questions;
+  }
+  [[nodiscard]] Texts pairs(double count) const {
+    return {count, data_.prompt_tokens + 2 * data_.answer_tokens, 2 * data_.answer_tokens};
+  }
+  [[nodiscard]] Texts pairs(SplitPart part) const { return pairs(questions(part) * pairs_of_question()); }
+  [[nodiscard]] Texts prompts(SplitPart part) const { return {questions(part), data_.prompt_tokens, 1}; }
+  [[nodiscard]] double new_tokens() const {
+    return std::min<double>(job_.evaluation.max_new_tokens, data_.answer_tokens);
+  }
+  [[nodiscard]] Texts choices(SplitPart part) const {
+    const double answers = data_.answers_per_question * data_.answer_tokens;
+    return {questions(part), data_.prompt_tokens + answers, answers};
+  }
+  [[nodiscard]] Texts answered(SplitPart part) const {
+    return {questions(part), data_.prompt_tokens + data_.answer_tokens, data_.answer_tokens};
+  }
+  [[nodiscard]] Texts documents() const {
+    const double tokens = job_.behaviour.text_tokens;
+    return {data_.text_tokens / tokens, tokens, tokens};
+  }
+
+  /// The texts of one epoch of training: pairs, or questions with all their answers.
+  [[nodiscard]] Texts training() const {
+    if (job_.training.batches == BatchKind::pairs) return pairs(data_.train_pairs);
+    const double answers = data_.answers_per_question * data_.answer_tokens;
+    return {data_.train_pairs / pairs_of_question(), data_.prompt_tokens + answers, answers};
+  }
+
+ private:
+  /// Half of the answers are taken to be correct.
+  [[nodiscard]] double pairs_of_question() const {
+    const double half = data_.answers_per_question / 2;
+    const double all = job_.training.pairs == PairRule::cross ? half * half : half;
+    const int most = job_.training.pairs_per_question;
+    return most > 0 ? std::min<double>(most, all) : all;
+  }
+
+  const JobSpec& job_;
+  const DataSize& data_;
+};
+
+}  // namespace headsweep
