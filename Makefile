@@ -34,8 +34,10 @@ test: build  ## all tests but the long ones
 test-long:  ## all tests, the long ones too
 	HEADSWEEP_LONG=1 $(MAKE) test
 
-bench: build  ## the benchmarks of tests/bench
-	cmake --build $(BUILD) --target bench
+bench: build  ## measure beside today's tools, write tests/bench/RESULTS.md (40 minutes); BENCH=--quick: a look
+	cmake/setup.sh bench
+	cmake --build $(BUILD) --target bench_programs
+	$(PYTHON) tests/bench/compare.py --build $(BUILD) $(BENCH)
 
 clean:  ## remove the build folder; .venv and runs stay
 	rm -rf $(BUILD)

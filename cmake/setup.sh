@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Brings what headsweep is built from, and says what it does. A second call finds all in place and takes well under 1 s.
 #   1. Debian packages: only the missing ones, as root or by sudo. HEADSWEEP_PACKAGES=skip: they come from elsewhere.
-#   2. .venv: the Python packages of the analysis; with `setup.sh tests` those of the tests, too.
+#   2. .venv: the Python packages of the analysis; with `setup.sh tests` those of the tests, too; with `setup.sh bench`
+#      those of the benchmark's peers, too.
 #   3. torch: the folder that HEADSWEEP_TORCH names; else the torch of the active Python; else installed into .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-with_tests=${1:-}
+requirements=(analysis/requirements.txt)
+case "${1:-}" in
+  tests) requirements+=(tests/requirements.txt) ;;
+  bench) requirements+=(tests/requirements.txt tests/bench/requirements.txt) ;;
+esac
 torch_pin="torch==2.11.0"
 
 packages=(build-essential cmake ninja-build git pkg-config openmpi-bin libopenmpi-dev libhdf5-dev libyaml-cpp-dev
@@ -66,7 +71,7 @@ make_venv() {
 # Makes torch visible to .venv and adds to `wanted` what pip has to bring for it.
 choose_torch() {
   local site link
-  if [ -n "${HEADSWEEP_TORCH:-}" ] && [ -z "$with_tests" ]; then  # the tests' oracles need a torch in Python, too
+  if [ -n "${HEADSWEEP_TORCH:-}" ] && [ ${#requirements[@]} = 1 ]; then  # tests and peers need a torch in Python, too
     say "torch: $HEADSWEEP_TORCH"
   elif .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("torch"))'; then
     say "torch: the one .venv knows"
@@ -84,14 +89,12 @@ choose_torch() {
 stamp_of() { echo ".venv/headsweep-$(cat cmake/setup.sh "$@" <(echo "${HEADSWEEP_TORCH:-}") | sha256sum | cut -c1-16)"; }
 
 install_python_packages() {
-  local analysis=analysis/requirements.txt tests=tests/requirements.txt wanted=() stamps
-  stamps=("$(stamp_of $analysis)")
-  [ -z "$with_tests" ] || stamps=("$(stamp_of $analysis $tests)" "${stamps[@]}")
+  local wanted=() stamps=() count
+  for ((count = ${#requirements[@]}; count > 0; count--)); do stamps+=("$(stamp_of "${requirements[@]:0:count}")"); done
   [ ! -e "${stamps[0]}" ] || return 0
   [ -x .venv/bin/python ] || make_venv
   choose_torch
-  wanted+=(-r "$analysis")
-  [ -z "$with_tests" ] || wanted+=(-r "$tests")
+  for file in "${requirements[@]}"; do wanted+=(-r "$file"); done
   say "installing Python packages into .venv: ${wanted[*]}"
   rm -f .venv/headsweep-*
   .venv/bin/python -m pip install -q --disable-pip-version-check "${wanted[@]}"

@@ -49,14 +49,15 @@ void train(benchmark::State& state) {
   const TrainingData data = pack_training(w.weights, pairs, spec, 0, 0);
   for (auto _ : state) {
     LaneParams params = LaneParams::start(EditKind::optimal, lanes, spec, w.weights);
-    benchmark::DoNotOptimize(train_lanes(w.weights, data, lanes, spec, params, [] {}));
+    TrainingPrefixes prefixes(w.weights, data);
+    benchmark::DoNotOptimize(train_lanes({w.weights, data, prefixes, spec}, lanes, params, [] {}));
   }
   state.SetItemsProcessed(state.iterations() * state.range(1) *
                           static_cast<std::int64_t>(data.batches.size()));
 }
 BENCHMARK(train)
     ->ArgNames({"layer", "K"})
-    ->ArgsProduct({{0, 4, 7}, {1, 4, 8, 16}})
+    ->ArgsProduct({{0, 4, 7}, {1, 4, 8, 16, 32, 64}})
     ->Unit(benchmark::kMillisecond);
 
 void measure(benchmark::State& state) {
@@ -76,7 +77,7 @@ void measure(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(evaluation.measure(edits, EditFrom::all, [] {}));
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(measure)->ArgName("K")->Arg(1)->Arg(4)->Arg(8)->Arg(16)->Unit(benchmark::kMillisecond);
+BENCHMARK(measure)->ArgName("K")->ArgsProduct({{1, 4, 8, 16, 32, 64}})->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace headsweep
