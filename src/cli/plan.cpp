@@ -53,22 +53,23 @@ void print_trials(const Plan& plan) {
   std::cout << "\n";
 }
 
+/// What becomes of the states below the first edited layer, with their bytes.
+std::string prefixes_text(const JobSpec& job, const MemoryAccount& memory) {
+  if (job.run.prefixes == Prefixes::recomputed) return "recomputed in each step";
+  const std::string kept = megabytes(memory.prefixes) + ", kept";
+  if (job.run.prefixes == Prefixes::kept) return kept;
+  return kept + " if that is less than half of a rank's memory, else recomputed in each step";
+}
+
 void print_blocks(const JobSpec& job, const Outline& outline) {
   const MemoryAccount& memory = outline.memory;
   const int lanes = job.run.lanes > 0 ? job.run.lanes : usual_lanes;
   std::cout << "blocks: " << outline.plan.blocks.size() << " of at most " << lanes << " lanes"
             << (job.run.lanes > 0 ? "\n"
                                   : " (run measures what is best, and takes as many as memory allows)\n")
-            << "memory: weights " << megabytes(memory.weights) << " once a host, or a GPU; a rank: lanes "
-            << megabytes(lanes * memory.lane) << " (" << megabytes(memory.lane)
-            << " each), states below the edits "
-            << (job.run.prefixes == Prefixes::recomputed
-                    ? "0 MB (recomputed in each step)"
-                    : megabytes(memory.prefixes) + (job.run.prefixes == Prefixes::kept
-                                                        ? " (kept)"
-                                                        : " (kept where that is less than half of a "
-                                                          "rank's memory, else recomputed in each step)"))
-            << "\n";
+            << "memory: weights " << megabytes(memory.weights) << " once a host, or a GPU; a rank: program "
+            << megabytes(memory.program) << ", lanes " << megabytes(lanes * memory.lane)
+            << ", states below the edits " << prefixes_text(job, memory) << "\n";
 }
 
 }  // namespace

@@ -4,7 +4,8 @@ world, the same locations both ways, each way at its own best learning rate, aga
     batches.py [--headsweep FILE] [--work DIR] [--pairs-per-question N] [--seed-layers L,...] [--short] [--quick]
 
 In: jobs/quickstart.yaml.  Out: DIR/batches.md, also printed, and DIR/batches.json; the sweeps in DIR/batches/, where a
-finished one is not run again and a cut one goes on. --seed-layers: those whose single heads are trained with a second seed, too.
+finished one is not run again and a cut one goes on.
+--seed-layers: those whose single heads are trained with a second seed, too.
 --short: without the questions' variant of one epoch. --quick: a tiny trial run.
 """
 
@@ -27,7 +28,7 @@ TITLE = "Batches of whole questions against batches of pairs"
 LAYERS, HEADS = 8, 8  # of the built-in model
 SIZES = (1, 4)
 TAU = 0.1
-RATES = (0.015, 0.03, 0.06)  # from 0.12 on training runs away at heads of layer 0
+RATES = (0.015, 0.03, 0.06)  # with more, training ran away at heads of layer 0
 RATE_HEADS = {1: ["L1.H2", "L1.H6", "L3.H0", "L3.H5"],
               4: ["L1.H0 L3.H5 L4.H2 L6.H7", "L1.H4 L2.H1 L5.H3 L7.H6", "L3.H3 L4.H6 L5.H1 L6.H4",
                   "L3.H7 L5.H5 L6.H0 L7.H2"]}
@@ -185,7 +186,8 @@ def measure(study: Study) -> dict:
         ways[way.name] = dict(batches=way.batches, batch=way.batch, epochs=way.epochs, steps=steps)
     return dict(
         pairs_per_question=study.pairs_per_question, rates=rates, ways=ways,
-        comparisons={key: compare(*(folders[name] for name in names)) for key, names in comparisons.items()},
+        comparisons={key: compare(*(folders[name] for name in names)) for key, names in comparisons.items()} | {
+            f"size {size}": compare(folders["pairs"], folders["questions"], folders["pairs"], size) for size in SIZES},
         tokens=count_tokens(folders["pairs"], study.pairs_per_question),
         tokens_of_all=count_tokens(folders["pairs"], 0), seconds=measure_times(study))
 
