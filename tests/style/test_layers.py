@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "xxhash.h": "PkgConfig::XXHASH",
     "yaml-cpp/": "yaml-cpp",
 }
-STANDARD = re.compile(r"[a-z_]+|(sys/)?(fcntl|file|mman|stat|statvfs|types|unistd|wait)\.h")
+STANDARD = re.compile(r"[a-z_]+|(sys/)?(fcntl|file|malloc|mman|stat|statvfs|types|unistd|wait)\.h")
 MAY_BRANCH_BY_PREPROCESSOR = {"comm", "kernels"}
 PUBLIC_HEADERS = sorted(name for name in cpp_files("include"))
 
