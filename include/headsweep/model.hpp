@@ -64,7 +64,9 @@ struct LoadOptions {
 /// Inf.
 Weights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
                      const LoadOptions& options);
-/// Bytes of all tensors that `place` is asked for, each rounded up to 64.
+/// What a tensor takes where several lie behind each other: whole cache lines.
+constexpr std::size_t placed_bytes(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+/// Bytes of all tensors that `place` is asked for, each as placed_bytes.
 std::size_t weight_bytes(const ModelConfig& config, at::ScalarType number);
 /// The tensors that `place` is asked for, in that order.
 std::vector<at::Tensor> tensors_of(const Weights& weights);
@@ -171,6 +173,8 @@ class Tape {
 /// lie above the first edited layer. With a tape, `prefix.layer` is the first edited layer.
 at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Prefix& prefix,
                      const LaneEdits& edits, Tape* tape = nullptr);
+/// Final normed states [1, R, E] of the kept tokens without edits.
+at::Tensor unedited_states(const Weights& weights, const TokenBatch& batch);
 /// The gradients with respect to each layer's read and write, in the shape of `edits`, from the gradient of
 /// the final normed states [K, R, E]. Activation gradients only: the weights are frozen. Uses the tape up.
 LaneEdits run_backward(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits, Tape& tape,

@@ -72,8 +72,7 @@ PairBatch pack_texts(const std::vector<std::vector<Pair>>& texts, const Training
 }
 
 void add_reference(const Weights& weights, LogProb log_prob, PairBatch& batch) {
-  const Prefix whole = run_prefix(weights, batch.tokens, weights.config.layers);
-  const at::Tensor states = run_lanes(weights, batch.tokens, whole, LaneEdits{});
+  const at::Tensor states = unedited_states(weights, batch.tokens);
   batch.reference = preference(batch, answer_log_probs(weights, batch.tokens, states), log_prob)[0];
 }
 

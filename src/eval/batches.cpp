@@ -64,10 +64,6 @@ TokenTree own_answer_tree(const TokenizedQuestion& question, const std::vector<i
           .edit_start = edit_start(from, Purpose::text, static_cast<int>(question.prompt.size()))};
 }
 
-at::Tensor unedited_states(const Weights& weights, const TokenBatch& batch) {
-  return run_lanes(weights, batch, run_prefix(weights, batch, weights.config.layers), LaneEdits{});
-}
-
 std::size_t tokens_of(const TokenTree& tree) {
   std::size_t tokens = tree.prompt.size();
   for (const std::vector<int>& answer : tree.answers) tokens += answer.size();

@@ -17,9 +17,6 @@ struct Scratch {
   Rows weights, dweights;                    ///< [S, 16]
 };
 constexpr std::int64_t widest_vector = 16;
-HEADSWEEP_BOTH std::int64_t round_up(std::int64_t value, std::int64_t step) {
-  return (value + step - 1) / step * step;
-}
 template <int W>
 HEADSWEEP_BOTH Scratch lay_out(float* memory, std::int64_t longest, std::int64_t width) {
   const std::int64_t tokens = round_up(longest, widest_vector), wide = round_up(width, W);

@@ -16,9 +16,9 @@ struct CachedScratch {
   std::int64_t step;       ///< a multiple of 16, and room for 7 more scores than keys
 };
 HEADSWEEP_BOTH CachedScratch lay_out(const CachedAttention& op, std::int64_t keys, float* memory) {
-  const std::int64_t numbers = (op.heads * op.width + 15) / 16 * 16, heads = (op.heads + 15) / 16 * 16;
+  const std::int64_t numbers = round_up(op.heads * op.width, 16), heads = round_up(op.heads, 16);
   return {memory, memory + numbers, memory + 2 * numbers, memory + 2 * numbers + heads,
-          (keys + 7 + 15) / 16 * 16};
+          round_up(keys + 7, 16)};
 }
 
 /// [a0 + a1, a2 + a3, b0 + b1, b2 + b3] of both halves.

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "kernels/drive.hpp"
+#include "kernels/number.hpp"
 
 namespace headsweep::kernels {
 namespace {
@@ -49,21 +50,20 @@ float* scratch(std::int64_t floats) {
   return memory.get();
 }
 
-std::int64_t round_up(std::int64_t value) { return (value + 15) / 16 * 16; }
 template <class Operation>
 std::int64_t scratch_floats(const Operation&) {
   return 0;
 }
 std::int64_t scratch_floats(const AttentionForward& op) {
-  const std::int64_t tokens = round_up(op.layout.longest), wide = round_up(op.width);
+  const std::int64_t tokens = round_up(op.layout.longest, 16), wide = round_up(op.width, 16);
   return 4 * tokens * wide + 5 * 16 * wide + 2 * 16 * tokens;
 }
 std::int64_t scratch_floats(const AttentionBackward& op) { return scratch_floats(op.forward); }
 std::int64_t scratch_floats(const CachedAttention& op) {
   std::int64_t longest = 0;
   for (std::int64_t row = 0; row < op.n; ++row) longest = std::max<std::int64_t>(longest, op.length[row]);
-  return 2 * round_up(op.heads * op.width) + round_up(op.heads) +
-         op.heads * round_up(longest + op.generated + 7);
+  return 2 * round_up(op.heads * op.width, 16) + round_up(op.heads, 16) +
+         op.heads * round_up(longest + op.generated + 7, 16);
 }
 
 }  // namespace

@@ -13,6 +13,11 @@
 
 namespace headsweep::kernels {
 
+/// The least multiple of `step` that is not less than `value`.
+HEADSWEEP_BOTH std::int64_t round_up(std::int64_t value, std::int64_t step) {
+  return (value + step - 1) / step * step;
+}
+
 struct Bf16 {
   std::uint16_t bits;
 };

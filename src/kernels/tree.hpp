@@ -66,9 +66,8 @@ struct QueryBlock {
       own = first < own ? first : own;
       end = last > end ? last : end;
     }
-    const std::int64_t first_end = (early + tile_keys - 1) / tile_keys * tile_keys,
-                       begin_own = own / tile_keys * tile_keys;
-    const std::int64_t last_end = (end + tile_keys - 1) / tile_keys * tile_keys;
+    const std::int64_t first_end = round_up(early, tile_keys), begin_own = own / tile_keys * tile_keys;
+    const std::int64_t last_end = round_up(end, tile_keys);
     const bool apart = first_end < begin_own;
     sight.stretches[0] = {0, apart ? first_end : last_end};
     sight.stretches[1] = {begin_own, apart ? last_end : begin_own};

@@ -10,7 +10,7 @@ LayerEdit Pass::edit_backward(int layer, const LayerTape& tape, const at::Tensor
   const at::Tensor active = active_at(layer);
   const at::Tensor lanes = edit_of_lane(edits_, edit);
   at::Tensor dgate = at::empty_like(tape.gate);
-  const std::int64_t tokens = dx.size(1), width = tape.outputs.size(2), hidden = dx.size(2);
+  const std::int64_t width = tape.outputs.size(2), hidden = dx.size(2);
   ops::run(kernels::EditBackward{.dx = ops::data<float>(dx),
                                  .doutputs = ops::data(outputs_gradient),
                                  .read = ops::data<float>(edit.read),
@@ -19,24 +19,12 @@ LayerEdit Pass::edit_backward(int layer, const LayerTape& tape, const at::Tensor
                                  .active = ops::data<float>(active),
                                  .dgate = ops::data<float>(dgate),
                                  .n = dgate.numel(),
-                                 .tokens = tokens,
+                                 .tokens = dx.size(1),
                                  .width = width,
                                  .hidden = hidden},
            outputs_gradient.scalar_type(), dx.device());
-  LayerEdit gradient{.lanes = edit.lanes, .read = {}, .write = at::empty_like(edit.write)};
-  const auto add_up = [&](const at::Tensor& factor, const at::Tensor& values, at::Tensor& out) {
-    ops::run(kernels::WeightedSum{.factor = ops::data<float>(factor),
-                                  .values = ops::data(values),
-                                  .lanes = ops::data<std::int64_t>(edit.lanes),
-                                  .out = ops::data<float>(out),
-                                  .n = out.size(0),
-                                  .tokens = tokens,
-                                  .width = out.size(1),
-                                  .shared = false},
-             values.scalar_type(), dx.device());
-  };
-  add_up(tape.gate, dx, gradient.write);
-  if (edit.read.defined()) add_up(dgate, tape.outputs, gradient.read = at::empty_like(edit.read));
+  LayerEdit gradient{.lanes = edit.lanes, .read = {}, .write = ops::weighted_sum(tape.gate, dx, edit.lanes)};
+  if (edit.read.defined()) gradient.read = ops::weighted_sum(dgate, tape.outputs, edit.lanes);
   return gradient;
 }
 

@@ -15,7 +15,8 @@ struct LayerCache {
 
 /// What the rows are, on the host and, for tensors, on the device.
 struct DecoderRows {
-  std::vector<std::int32_t> lane, tree, slot, first, length;
+  std::vector<std::int32_t> lane, slot, first, length;
+  at::Tensor lanes;      ///< int32 [n], as `lane`
   at::Tensor slots;      ///< int64 [n]
   at::Tensor positions;  ///< int64 [n] of the token that comes next
   [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(lane.size()); }

@@ -31,7 +31,7 @@ void Decoder::State::run_prompts() {
     layers.push_back({heads.keys, heads.values, keys, at::empty_like(keys)});
   };
   const ops::Normed final = Pass(weights, prompts, edits).run({}, nullptr, watch);
-  const at::Tensor normed = final.values * weights.norm_final.to(weights.number);
+  const at::Tensor normed = with_final_gain(weights, final.values);
   states = normed.expand({edits.lanes, -1, -1}).reshape({slots, -1});
 }
 
@@ -41,12 +41,12 @@ void Decoder::State::fill_rows(const std::vector<std::int64_t>& kept) {
   std::vector<std::int64_t> slots, positions;
   for (const std::int64_t row : kept) {
     const auto at = static_cast<std::size_t>(row);
-    for (auto part : {&DecoderRows::lane, &DecoderRows::tree, &DecoderRows::slot, &DecoderRows::first,
-                      &DecoderRows::length})
+    for (auto part : {&DecoderRows::lane, &DecoderRows::slot, &DecoderRows::first, &DecoderRows::length})
       (next.*part).push_back((rows.*part).at(at));
     slots.push_back(next.slot.back());
     positions.push_back(next.length.back() + generated);
   }
+  next.lanes = at::tensor(next.lane).to(weights.device());
   next.slots = at::tensor(slots, at::kLong).to(weights.device());
   next.positions = at::tensor(positions, at::kLong).to(weights.device());
   rows = std::move(next);
@@ -71,7 +71,6 @@ Decoder::Decoder(const Weights& weights, const TokenBatch& prompts, const LaneEd
       const std::int32_t begin = prompts.tree_begin[at];
       all.push_back(static_cast<std::int64_t>(all.size()));
       state.rows.lane.push_back(lane);
-      state.rows.tree.push_back(tree);
       state.rows.slot.push_back(lane * prompts.trees + tree);
       state.rows.first.push_back(begin);
       state.rows.length.push_back(prompts.tree_begin[at + 1] - begin);
@@ -103,14 +102,12 @@ void Decoder::step(const at::Tensor& ids) {
     const at::Tensor outputs = state.attend(cache, heads.queries[0]);
     stream.added = ops::product(outputs, layer_of(weights, layer).o).unsqueeze(0);
     const auto edit = state.edits.layers.find(layer);
-    if (edit != state.edits.layers.end()) {
-      const at::Tensor lane = at::tensor(state.rows.lane).to(weights.device());
+    if (edit != state.edits.layers.end())
       add_edit(state.edits, edit->second, outputs,
-               {.lane_of_row = ops::data<std::int32_t>(lane), .active = {}}, stream.x);
-    }
+               {.lane_of_row = ops::data<std::int32_t>(state.rows.lanes), .active = {}}, stream.x);
     add_mlp(weights, layer, stream, nullptr);
   }
-  state.states = settle(weights, stream).values[0] * weights.norm_final.to(weights.number);
+  state.states = with_final_gain(weights, settle(weights, stream).values[0]);
   ++state.generated;
   state.rows.positions = state.rows.positions + 1;
 }

@@ -81,6 +81,10 @@ Heads project(const Weights& weights, int layer, const at::Tensor& normed, const
   return joined.split(weights.config);
 }
 
+at::Tensor with_final_gain(const Weights& weights, const at::Tensor& rows) {
+  return rows * weights.norm_final.to(weights.number);
+}
+
 void add_mlp(const Weights& weights, int layer, Stream& stream, LayerTape* tape) {
   const LayerWeights& matrices = layer_of(weights, layer);
   ops::Normed normed = settle(weights, stream);

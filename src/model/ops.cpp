@@ -106,6 +106,21 @@ void swiglu_backward(at::Tensor& gate_up, const at::Tensor& gradient) {
       gate_up.scalar_type(), gate_up.device());
 }
 
+at::Tensor weighted_sum(const at::Tensor& factor, const at::Tensor& rows, const at::Tensor& lanes) {
+  const std::int64_t count = lanes.defined() ? lanes.size(0) : rows.size(0);
+  at::Tensor out = at::empty({count, rows.size(2)}, factor.options());
+  run(kernels::WeightedSum{.factor = data<float>(factor),
+                           .values = data(rows),
+                           .lanes = data<std::int64_t>(lanes),
+                           .out = data<float>(out),
+                           .n = count,
+                           .tokens = rows.size(1),
+                           .width = rows.size(2),
+                           .shared = false},
+      rows.scalar_type(), rows.device());
+  return out;
+}
+
 at::Tensor log_sum_exp(const at::Tensor& logits) {
   const auto rows = logits.sizes().slice(0, static_cast<std::size_t>(logits.dim() - 1));
   at::Tensor out = at::empty(rows, logits.options().dtype(at::kFloat));

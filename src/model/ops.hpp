@@ -58,6 +58,10 @@ at::Tensor swiglu(const at::Tensor& gate_up);
 /// Turns gate_up into its gradient.
 void swiglu_backward(at::Tensor& gate_up, const at::Tensor& gradient);
 
+/// sum_t factor[k, t] * rows[k, t]: [n, width] of the named lanes (int64 [n]; undefined: all) from [K, T] and
+/// [K, T, width].
+at::Tensor weighted_sum(const at::Tensor& factor, const at::Tensor& rows, const at::Tensor& lanes);
+
 /// log(sum(exp)) over the last axis: float32.
 at::Tensor log_sum_exp(const at::Tensor& logits);
 

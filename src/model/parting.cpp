@@ -1,6 +1,6 @@
 // model: the first edited layer, where the lanes part. The residual stream there is r0 + gate * write with
-// one r0 for all lanes, so that the MLP's first product is W r0 once, and W write, one row a lane; the norm
-// of r follows from <write, r0>.
+// one r0 for all lanes, so that the MLP's first product is W r0 once, and W write, one row a lane; the
+// gradient of r's norm follows from <write, r0>.
 #include "model/pass.hpp"
 
 namespace headsweep::llama {
@@ -13,21 +13,6 @@ at::Tensor spread(const LaneEdits& edits, const LayerEdit& edit, const at::Tenso
 }
 at::Tensor lanes_of(const LayerEdit& edit, const at::Tensor& rows) {
   return edit.lanes.defined() ? rows.index_select(0, edit.lanes) : rows;
-}
-
-/// sum_t factor[k, t] * rows[k, t]: [K, E].
-at::Tensor weighted_sum(const at::Tensor& factor, const at::Tensor& rows) {
-  at::Tensor out = at::empty({rows.size(0), rows.size(2)}, rows.options());
-  ops::run(kernels::WeightedSum{.factor = ops::data<float>(factor),
-                                .values = ops::data(rows),
-                                .lanes = nullptr,
-                                .out = ops::data<float>(out),
-                                .n = rows.size(0),
-                                .tokens = rows.size(1),
-                                .width = rows.size(2),
-                                .shared = false},
-           rows.scalar_type(), rows.device());
-  return out;
 }
 
 /// <rows[k, t], write[k]>: [K, Q].
@@ -96,7 +81,7 @@ LayerEdit Pass::part_backward(int layer, const LayerTape& tape, const at::Tensor
   dgate += project_on(dx, parting.write) + 2 * dsquares * (parting.along + gate * parting.square);
   at::Tensor dwrite =
       ops::product_backward(down.to(weights_.number), layer_of(weights_, layer).gate_up).to(at::kFloat);
-  dwrite += weighted_sum(gate, dx) + at::matmul(2 * dsquares * gate, parting.residual) +
+  dwrite += ops::weighted_sum(gate, dx, {}) + at::matmul(2 * dsquares * gate, parting.residual) +
             2 * (dsquares * gate.square()).sum(1, true) * parting.write;
   LayerEdit gradient{.lanes = edit.lanes, .read = {}, .write = lanes_of(edit, dwrite)};
   if (edit.read.defined())

@@ -123,16 +123,19 @@ at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Pref
   expect(tape == nullptr || prefix.layer == first, "a tape that begins at the first edited layer");
   ops::Normed final =
       Pass(weights, batch, edits).run(prefix, tape == nullptr ? nullptr : &tape->state().layers);
-  const at::Tensor states = final.values * weights.norm_final.to(weights.number);
+  const at::Tensor states = with_final_gain(weights, final.values);
   if (tape != nullptr) tape->state().final = std::move(final);
   return states.expand({edits.lanes, -1, -1});
+}
+
+at::Tensor unedited_states(const Weights& weights, const TokenBatch& batch) {
+  return run_lanes(weights, batch, run_prefix(weights, batch, weights.config.layers), LaneEdits{});
 }
 
 LaneEdits run_backward(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits, Tape& tape,
                        const at::Tensor& states_gradient) {
   return Pass(weights, batch, edits)
-      .backward(tape.state().layers, tape.state().final,
-                states_gradient * weights.norm_final.to(weights.number));
+      .backward(tape.state().layers, tape.state().final, with_final_gain(weights, states_gradient));
 }
 
 at::Tensor head_outputs(const Weights& weights, const TokenBatch& batch) {

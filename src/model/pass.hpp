@@ -63,6 +63,9 @@ ops::Normed settle(const Weights& weights, Stream& stream);
 /// Heads of normed rows [X, T, E]; `asking` (int64, or undefined for all): the rows whose queries are wanted.
 Heads project(const Weights& weights, int layer, const at::Tensor& normed, const Rotation& rotation,
               const at::Tensor& asking);
+/// Times the final norm's gain, which no matrix has taken in: states from normed rows, and their gradients
+/// back.
+at::Tensor with_final_gain(const Weights& weights, const at::Tensor& rows);
 /// Puts the MLP's output on the stream; `tape` may be null.
 void add_mlp(const Weights& weights, int layer, Stream& stream, LayerTape* tape);
 /// The edit of a layer on rows of K lanes: the gate [rows].

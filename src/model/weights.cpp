@@ -193,7 +193,7 @@ std::size_t weight_bytes(const ModelConfig& config, at::ScalarType number) {
   for (const Wanted& tensor : list_wanted(weights)) {
     std::size_t count = c10::elementSize(tensor.type);
     for (const std::int64_t size : tensor.shape()) count *= static_cast<std::size_t>(size);
-    bytes += (count + 63) / 64 * 64;
+    bytes += placed_bytes(count);
   }
   return bytes;
 }

@@ -96,7 +96,7 @@ class Placer {
   explicit Placer(const NodeMemory& memory) : next_(static_cast<char*>(memory.data())) {}
   at::Tensor operator()(at::IntArrayRef shape, at::ScalarType type) {
     at::Tensor tensor = at::from_blob(next_, shape, at::TensorOptions(type));
-    next_ += (tensor.nbytes() + 63) / 64 * 64;
+    next_ += placed_bytes(tensor.nbytes());
     return tensor;
   }
 

@@ -39,7 +39,8 @@ double free_bytes(const World& world, const Weights& weights) {
 }
 
 /// Seconds a lane and step of training `lanes` single heads of the middle layer.
-double time_lanes(const TrainingInputs& inputs, const Weights& weights, int lanes) {
+double time_lanes(const TrainingInputs& inputs, int lanes) {
+  const Weights& weights = inputs.weights;
   const int layer = weights.config.layers / 2;
   std::vector<LaneSpec> specs;
   for (int k = 0; k < lanes; ++k)
@@ -72,7 +73,7 @@ int choose_lanes(const JobSpec& job, const Texts& texts, const Weights& weights,
   double least = std::numeric_limits<double>::infinity();
   std::vector<std::pair<int, double>> measured;
   for (int lanes = 1; lanes <= std::min(most, 64); lanes *= 2) {
-    const double seconds = time_lanes({weights, data, prefixes, spec}, weights, lanes);
+    const double seconds = time_lanes({weights, data, prefixes, spec}, lanes);
     tries.push_back({{"lanes", lanes}, {"seconds_a_lane_and_step", seconds}});
     measured.emplace_back(lanes, seconds);
     if (seconds > 1.2 * least) break;

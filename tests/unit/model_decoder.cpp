@@ -151,7 +151,6 @@ TEST_P(ModelCached, BothWaysEqualPlainSums) {
   llama::DecoderRows rows;
   for (const std::int32_t slot : {1, 2, 5, 6, 8, 13, 14, 17}) {  // lane * prompts + prompt
     rows.lane.push_back(slot / prompts_count);
-    rows.tree.push_back(slot % prompts_count);
     rows.slot.push_back(slot);
     rows.first.push_back(prompts.tree_begin[static_cast<std::size_t>(slot % prompts_count)]);
     rows.length.push_back(

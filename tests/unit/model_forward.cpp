@@ -59,22 +59,15 @@ TEST_P(ModelForwardEdited, LanesEqualOneAtATime) {
 INSTANTIATE_TEST_SUITE_P(Sets, ModelForwardEdited, testing::Range(0, static_cast<int>(edit_sets().size())),
                          [](const auto& set) { return set_name(set.param); });
 
-/// Key-value heads as many as heads, and one; a tied output; a model of one layer.
 TEST(ModelForwardShapes, EqualThePlainForward) {
   at::set_num_threads(1);
   const std::vector<TokenTree> trees = random_trees(5, 3);
   const TokenBatch batch = pack(trees, Keep::answers, at::kCPU);
-  for (const auto& [layers, kv_heads, tied] : {std::tuple{2, 4, true}, {3, 1, false}, {1, 2, false}}) {
-    ModelConfig config = small_config();
-    config.layers = layers;
-    config.kv_heads = kv_heads;
-    config.tied = tied;
-    const Weights weights = random_weights(config, 5);
-    const LaneEdits edits = make_edits({"", {{0, {1, 2}}, {layers - 1}}}, config);
+  for (const auto& [name, weights, edits] : odd_shapes()) {
     EXPECT_LT(largest_difference(entry_log_probs(weights, batch, states_of(weights, batch, edits)),
                                  plain::Forward(weights).entries(trees, plain::in_double(edits))),
               tolerance)
-        << layers << " layers, " << kv_heads << " key-value heads";
+        << name;
   }
 }
 

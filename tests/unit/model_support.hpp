@@ -134,6 +134,27 @@ inline LaneEdits make_edits(const EditSet& set, const ModelConfig& config = smal
   return edits;
 }
 /// Three lanes: layer 1 edits all of them, layer 2 lanes 0 and 2 by a constant gate, layer 3 lane 1.
+
+/// A model that is shaped otherwise than small_config, with edits.
+struct OddShape {
+  std::string name;
+  Weights weights;
+  LaneEdits edits;
+};
+/// Key-value heads as many as heads, and one; a tied output; a model of one layer.
+inline std::vector<OddShape> odd_shapes() {
+  std::vector<OddShape> shapes;
+  for (const auto& [layers, kv_heads, tied] : {std::tuple{2, 4, true}, {3, 1, false}, {1, 2, false}}) {
+    ModelConfig config = small_config();
+    config.layers = layers;
+    config.kv_heads = kv_heads;
+    config.tied = tied;
+    shapes.push_back({cat(layers, " layers, ", kv_heads, " key-value heads"), random_weights(config, 5),
+                      make_edits({"", {{0, {1, 2}}, {layers - 1}}}, config)});
+  }
+  return shapes;
+}
+
 inline LaneEdits mixed_edits() { return make_edits(edit_sets().front()); }
 inline std::string set_name(int index) { return edit_sets()[static_cast<std::size_t>(index)].name; }
 inline LaneEdits edits_of_set(int index) { return make_edits(edit_sets()[static_cast<std::size_t>(index)]); }
