@@ -1,4 +1,5 @@
 // sweep: the stop flag and the signals that raise it. A handler sets a flag and does nothing else.
+#include <array>
 #include <csignal>
 #include <headsweep/sweep.hpp>
 
@@ -15,10 +16,16 @@ extern "C" void on_signal(int signal) {
 }  // namespace
 
 void Stop::install() {
+  // oneDNN's compiled products point the stack register into the heap while they run: a handler on that stack
+  // would write over tensors. So it gets a stack of its own, on the first thread, the one that Linux prefers
+  // for a process's signals.
+  static std::array<std::byte, 64 * 1024> stack;
+  const stack_t place{.ss_sp = stack.data(), .ss_flags = 0, .ss_size = stack.size()};
+  sigaltstack(&place, nullptr);
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   for (const int signal : {SIGUSR1, SIGUSR2, SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
 }
 
