@@ -15,7 +15,7 @@ torch_pin="torch==2.11.0"
 
 packages=(build-essential cmake ninja-build git pkg-config openmpi-bin libopenmpi-dev libhdf5-dev libyaml-cpp-dev
   libboost-program-options-dev nlohmann-json3-dev libsentencepiece-dev libpcre2-dev libfmt-dev libxxhash-dev
-  libgtest-dev libgmock-dev libbenchmark-dev python3-venv procps)
+  libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev python3-venv procps)
 
 say() { echo "setup: $*"; }
 fail() { say "$*" >&2; exit 1; }

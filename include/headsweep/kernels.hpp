@@ -110,11 +110,10 @@ struct EditBackward {
 /// out[k] = sum_t factor[lane, t] * values[lane, t] of the lanes k that are named.
 struct WeightedSum {
   const float* factor;        ///< [K, T]
-  const void* values;         ///< [K or 1, T, width] of the run's Number
+  const void* values;         ///< [K, T, width] of the run's Number
   const std::int64_t* lanes;  ///< [n]; null: all in order
   float* out;                 ///< [n, width]
   std::int64_t n, tokens, width;
-  bool shared;  ///< values have one lane
   [[nodiscard]] std::int64_t rows() const { return n; }
 };
 

@@ -197,7 +197,7 @@ template <class T, class Group>
 HEADSWEEP_BOTH void do_row(const WeightedSum& op, std::int64_t row, [[maybe_unused]] Group group) {
   const std::int64_t lane = op.lanes != nullptr ? op.lanes[row] : row;
   const float* factor = op.factor + lane * op.tokens;
-  const T* values = at<T>(op.values, op.shared ? 0 : lane * op.tokens * op.width);
+  const T* values = at<T>(op.values, lane * op.tokens * op.width);
   float* out = op.out + row * op.width;
   HEADSWEEP_LOOP(j, op.width) { out[j] = 0; }
   for (std::int64_t token = 0; token < op.tokens; ++token) {

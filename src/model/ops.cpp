@@ -115,8 +115,7 @@ at::Tensor weighted_sum(const at::Tensor& factor, const at::Tensor& rows, const 
                            .out = data<float>(out),
                            .n = count,
                            .tokens = rows.size(1),
-                           .width = rows.size(2),
-                           .shared = false},
+                           .width = rows.size(2)},
       rows.scalar_type(), rows.device());
   return out;
 }

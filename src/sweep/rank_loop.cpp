@@ -284,7 +284,8 @@ ExitCode sweep(const World& world, const std::filesystem::path& job_file, const 
 }  // namespace
 
 ExitCode run_sweep(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
-  // Large tensors go back to the system, however many came before: memory stays flat over blocks.
+  // Where glibc gives the memory (without tcmalloc): large tensors go back to the system, however many came
+  // before, so that memory stays flat over blocks.
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
   const c10::InferenceMode no_gradients;  // the model's own backward needs none of torch's
   try {

@@ -15,11 +15,13 @@ import traceback
 from pathlib import Path
 
 from place import BENCH, ROOT, Failed, Place, cpu_in_words, stamp, versions_in_words
-from sections import demo, gpu, growth, lanes, localiser, memory, ranks, start, training, trial
+
+sys.path.insert(0, str(ROOT))  # for `analysis`
+from sections import batches, demo, gpu, growth, lanes, localiser, memory, ranks, start, training, trial  # noqa: E402
 
 SECTIONS = dict(training=training, trial=trial, lanes=lanes, ranks=ranks, memory=memory, growth=growth, start=start,
-                localiser=localiser, demo=demo, gpu=gpu)
-SLOW = ("demo", "localiser")  # not in a quick run
+                localiser=localiser, demo=demo, batches=batches, gpu=gpu)
+SLOW = ("demo", "localiser", "batches")  # not in a quick run
 
 HEAD = """\
 # How fast is headsweep?

@@ -81,26 +81,25 @@ TEST_P(Edits, Backward) {
 TEST_P(Edits, WeightedSum) {
   const Array<std::int64_t> named{3, 0};
   for (const std::int64_t width : {1, 7, 16, 24, 344})
-    for (const bool shared : {false, true})
-      for (const bool names : {false, true}) {
-        Numbers values = hold(draw((shared ? 1 : lanes) * tokens * width, 2, "values", width));
-        const Row factor = draw(n, 2, "factor");
-        Array<float> factor_f = floats(factor);
-        const std::int64_t count = names ? 2 : lanes;
-        Array<float> out(at(count * width), 7.0F);
-        Row wanted;
-        for (std::int64_t i = 0; i < count; ++i) {
-          const std::int64_t lane = names ? named[at(i)] : i;
-          Row sum(at(width), 0);
-          for (std::int64_t t = 0; t < tokens; ++t)
-            sum = plain::sum(sum, row_of(values.values(), (shared ? 0 : lane * tokens) + t, width),
-                             factor[at(lane * tokens + t)]);
-          append(wanted, sum);
-        }
-        run(kernels::WeightedSum{factor_f.data(), values.data(), names ? named.data() : nullptr, out.data(),
-                                 count, tokens, width, shared});
-        expect_close(doubles(out), wanted, tolerance(Number::f32, 12), cat("out ", width));
+    for (const bool names : {false, true}) {
+      Numbers values = hold(draw(lanes * tokens * width, 2, "values", width));
+      const Row factor = draw(n, 2, "factor");
+      Array<float> factor_f = floats(factor);
+      const std::int64_t count = names ? 2 : lanes;
+      Array<float> out(at(count * width), 7.0F);
+      Row wanted;
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t lane = names ? named[at(i)] : i;
+        Row sum(at(width), 0);
+        for (std::int64_t t = 0; t < tokens; ++t)
+          sum = plain::sum(sum, row_of(values.values(), lane * tokens + t, width),
+                           factor[at(lane * tokens + t)]);
+        append(wanted, sum);
       }
+      run(kernels::WeightedSum{factor_f.data(), values.data(), names ? named.data() : nullptr, out.data(),
+                               count, tokens, width});
+      expect_close(doubles(out), wanted, tolerance(Number::f32, 12), cat("out ", width));
+    }
 }
 
 /// The collapsed MLP of all lanes in double precision, as a function of [gate, scale, own].
