@@ -160,6 +160,8 @@ class MappedFile {
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&&) = delete;
   [[nodiscard]] std::string_view bytes() const { return {data_, size_}; }
+  /// This process holds the pages inside `part` of bytes() no more; a look reads them again.
+  void release(std::string_view part) const;
 
  private:
   const char* data_ = nullptr;

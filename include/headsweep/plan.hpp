@@ -87,10 +87,11 @@ double block_cost(const JobSpec& job, const ModelShape& shape, const DataSize& d
 /// Bytes of a sweep: for `plan`, and for the choice of lanes.
 struct MemoryAccount {
   double weights = 0;  ///< once a host on CPU, once a GPU
-  /// Of a rank, beside the bare libraries: compiled products, texts, the probe, what the allocator holds
-  /// back. Measured with the built-in model on a CPU.
-  double program = 4.2e8;
+  /// Of a rank, whatever it does: libraries (most of it), compiled products, texts, what the allocator holds
+  /// back. Measured on a CPU.
+  double program = 4.7e8;
   double prefixes = 0;  ///< of a rank: the states below the first edited layer of all texts, if kept
+  double block = 0;     ///< of a rank: logits, which stand for a few lanes at a time
   double lane = 0;      ///< of a rank: each lane of a block at its largest moment
 };
 MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const DataSize& data, bool tied);

@@ -68,7 +68,7 @@ void print_blocks(const JobSpec& job, const Outline& outline) {
             << (job.run.lanes > 0 ? "\n"
                                   : " (run measures what is best, and takes as many as memory allows)\n")
             << "memory: weights " << megabytes(memory.weights) << " once a host, or a GPU; a rank: program "
-            << megabytes(memory.program) << ", lanes " << megabytes(lanes * memory.lane)
+            << megabytes(memory.program) << ", lanes " << megabytes(memory.block + lanes * memory.lane)
             << ", states below the edits " << prefixes_text(job, memory) << "\n";
 }
 

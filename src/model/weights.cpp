@@ -141,6 +141,8 @@ void fill(const Wanted& wanted, const StoredTensors& stored, at::Tensor& tensor)
     if (!part.gain.empty()) values = values * load_part(stored, part.gain);
     tensor.narrow(0, row, part.shape[0]).copy_(values);
     row += part.shape[0];
+    const StoredTensor& read = stored.at(part.name);
+    read.map->release(read.bytes);
   }
 }
 

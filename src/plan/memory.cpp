@@ -27,35 +27,36 @@ double running_token(const Widths& w, double low) {
   return 4 * w.hidden + low * (2 * w.hidden + 3 * w.inner);
 }
 
-constexpr double most_logits = 1 << 24;  // numbers at once, as src/model/answers.cpp
-double logits_bytes(double rows, double words, double low) {
-  return low * std::min(rows * words, std::max(most_logits, words));
-}
+/// Logits stand for a few lanes at a time, of which there are about 2^22 (src/model/answers.cpp).
+double logits_bytes(double rows, double words, double low) { return low * std::max(4.2e6, rows * words); }
 
-double training_bytes(const JobSpec& job, const ModelShape& shape, const Workload& work) {
+/// Of a lane, while a step is trained.
+double training_bytes(const JobSpec& job, const ModelShape& shape, const Texts& texts) {
   const Widths w(shape);
   const double low = low_bytes(job);
-  const Texts texts = work.training();
   const double tokens = job.training.batch * texts.tokens, rows = job.training.batch * texts.rows;
   const double above = std::max(0, shape.layers - 2);
   const double tape = (above * tokens + rows) * taped_token(w, low);
   const double backward = tokens * (8 * w.hidden + low * (2 * w.hidden + 2 * w.outputs + w.keys + w.inner));
-  return tape + std::max(backward, logits_bytes(rows, shape.vocab, low) + rows * 2 * low * w.hidden);
+  return tape + std::max(backward, rows * 2 * low * w.hidden);
 }
 
-double evaluation_bytes(const JobSpec& job, const ModelShape& shape, const DataSize& data,
-                        const Workload& work) {
+/// Of a lane, while given answers are scored: a layer's states.
+double scoring_bytes(const JobSpec& job, const ModelShape& shape, double tokens) {
   const Widths w(shape);
   const double low = low_bytes(job);
-  const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).tokens);
-  const double running =
-      call * (running_token(w, low) + low * (2 * w.outputs + w.keys)) + logits_bytes(call, shape.vocab, low);
+  return tokens * (running_token(w, low) + low * (2 * w.outputs + w.keys));
+}
+
+/// Of a lane, while it answers: the prompts' heads of all layers stay, and room for those of new tokens.
+double writing_bytes(const JobSpec& job, const ModelShape& shape, const DataSize& data) {
+  const Widths w(shape);
+  const double low = low_bytes(job);
   const double questions =
       std::min<double>(job.evaluation.questions, data.val_questions + data.test_questions);
-  const double context = data.prompt_tokens + job.evaluation.max_new_tokens;
-  const double writing =
-      questions * (low * shape.layers * w.keys * context + low * shape.vocab + running_token(w, low));
-  return std::max(running, writing);
+  const double prompt = low * shape.layers * (w.outputs + w.keys) + running_token(w, low);
+  const double answer = low * (shape.layers * w.keys * job.evaluation.max_new_tokens + shape.vocab);
+  return questions * (data.prompt_tokens * prompt + answer);
 }
 
 /// Tokens whose states below the first edited layer are kept: of training, pairs, choices, answers and
@@ -80,12 +81,16 @@ MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const 
   MemoryAccount account;
   account.weights = low * (shape.layers * layer + (tied ? 1 : 2) * words) + 4 * w.hidden;
   account.prefixes = kept_tokens(job, data, work) * (low * w.outputs + 4 * w.hidden);
-  account.lane = std::max(training_bytes(job, shape, work), evaluation_bytes(job, shape, data, work));
+  const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).tokens);
+  const Texts texts = work.training();
+  account.lane = std::max(
+      {training_bytes(job, shape, texts), scoring_bytes(job, shape, call), writing_bytes(job, shape, data)});
+  account.block = logits_bytes(std::max(call, job.training.batch * texts.rows), shape.vocab, low);
   return account;
 }
 
 int lanes_that_fit(const MemoryAccount& account, double bytes) {
-  return static_cast<int>(std::clamp(bytes / account.lane, 1.0, 4096.0));
+  return static_cast<int>(std::clamp((bytes - account.block) / account.lane, 1.0, 4096.0));
 }
 
 }  // namespace headsweep

@@ -113,7 +113,11 @@ Json choose(const World& world, const JobSpec& job, const Texts& texts, const We
   }
   return {{"lanes", lanes},
           {"keeps_prefixes", keeps},
-          {"bytes", {{"budget", budget}, {"prefixes", account.prefixes}, {"lane", account.lane}}},
+          {"bytes",
+           {{"budget", budget},
+            {"prefixes", account.prefixes},
+            {"block", account.block},
+            {"lane", account.lane}}},
           {"measured", tries}};
 }
 

@@ -3,6 +3,7 @@ locations and seeds.  Out: figures, lines of Markdown."""
 
 import itertools
 import json
+import random
 
 import numpy as np
 import pandas as pd
@@ -83,10 +84,10 @@ def tokens_of(pairs: list[tuple[tuple, tuple]], prompt: int) -> tuple[int, int]:
     return alone, prompt + sum(len(answer) - 1 for answer in answers)
 
 
-def count_tokens(results: Results) -> dict[str, int]:
-    """Packed tokens of an epoch over all pairs of the training questions."""
+def count_tokens(results: Results, pairs_per_question: int) -> dict[str, int]:
+    """Packed tokens of an epoch; which pairs a question gives is drawn as often, but not the same as in training."""
     part = dict(zip(results.column("questions/id"), results.column("questions/part")[0]))
-    tokenizer, found = AutoTokenizer.from_pretrained(WORLD), dict(pairs=0, questions=0)
+    tokenizer, draw, found = AutoTokenizer.from_pretrained(WORLD), random.Random(0), dict(pairs=0, questions=0)
     for question in map(json.loads, (WORLD / "truthfulness.jsonl").read_text().splitlines()):
         if part[question["id"]] != 0:
             continue
@@ -94,7 +95,8 @@ def count_tokens(results: Results) -> dict[str, int]:
         prompt = len(tokenizer(text).input_ids)
         preferred, others = ([tuple(tokenizer(f"{text} {answer}").input_ids[prompt:]) for answer in question[kind]]
                              for kind in ("correct", "incorrect"))
-        alone, together = tokens_of(list(itertools.product(preferred, others)), prompt)
+        pairs = list(itertools.product(preferred, others))
+        alone, together = tokens_of(draw.sample(pairs, min(pairs_per_question, len(pairs))), prompt)
         found["pairs"] += alone
         found["questions"] += together
     return found

@@ -205,7 +205,7 @@ TEST(Memory, LanesGrowWithWhatIsTrainedAndMeasured) {
   EXPECT_EQ(many.prefixes, four.prefixes);  // each text once, however it is batched
   // 10 pairs of 16 + 2 x 8 tokens: o (32) and the residual (32) of each.
   EXPECT_EQ(four.prefixes, 10 * 32 * 4.0 * (32 + 32));
-  EXPECT_EQ(lanes_that_fit(four, 5.5 * four.lane), 5);
+  EXPECT_EQ(lanes_that_fit(four, four.block + 5.5 * four.lane), 5);
   EXPECT_EQ(lanes_that_fit(four, 0), 1);
 }
 

@@ -9,10 +9,10 @@ import paired
 import yaml
 from analysis.results import Results
 from jobs import to_yaml
-from place import ROOT, WORLD, Place, on_ranks, run
+from place import ROOT, WORLD, Place, run
 
 TITLE = "Batches of whole questions"
-TAU, SEEDS = 0.1, (0, 1)
+TAU, SEEDS, PAIRS = 0.1, (0, 1), 9  # pairs of each question, of 18
 LOCATIONS = dict(singles=dict(single="all"), random4=dict(random=dict(size=4, draws=64)))
 RATES = (0.015, 0.03, 0.06, 0.12)
 RATE_HEADS = {1: ["L0.H5", "L1.H2", "L2.H7", "L3.H0", "L4.H3", "L5.H6", "L6.H1", "L7.H4"],
@@ -23,7 +23,7 @@ RATE_HEADS = {1: ["L0.H5", "L1.H2", "L2.H7", "L3.H0", "L4.H3", "L5.H6", "L6.H1",
 
 @dataclass(frozen=True)
 class Way:
-    """How an edit is trained, on all pairs of each question."""
+    """How an edit is trained."""
 
     batches: str
     batch: int
@@ -50,18 +50,17 @@ def job_of(way: Way, locations: dict, rates: dict[int, float], seeds: tuple[int,
         behaviour=dict(file=str(WORLD / "truthfulness.jsonl"), prompt=quickstart["behaviour"]["prompt"]),
         probe=dict(suffix="none", sigma_suffix="none", answers=1),  # not used by these edits
         edits=[dict(optimal=dict(at=list(locations), tau=[TAU]))],
-        training=quickstart["training"] | dict(pairs_per_question=0, batches=way.batches, batch=way.batch,
+        training=quickstart["training"] | dict(pairs_per_question=PAIRS, batches=way.batches, batch=way.batch,
                                                epochs=way.epochs, learning_rate=rates),
         evaluation=quickstart["evaluation"] | dict(choice=[], drift=[]) | evaluation,
         run=dict(seeds=list(seeds), lanes=8, threads=1))
 
 
 def sweep(place: Place, name: str, job: dict) -> Trained:
-    """On two ranks."""
     folder = place.folder(f"batches/{name}")
     file = folder / "job.yaml"
     file.write_text("".join(f"{key}: {to_yaml(value)}\n" for key, value in job.items()))
-    cpu = run(*on_ranks(2, place.headsweep, "run", file, "-o", folder / "sweep")).cpu
+    cpu = run(place.headsweep, "run", file, "-o", folder / "sweep").cpu
     return Trained(Results(folder / "sweep" / "results.h5"), cpu)
 
 
@@ -89,7 +88,7 @@ def measure(place: Place) -> dict:
                                 steps=int(swept[way.batches].results.trials["steps"].max()),
                                 seconds=swept[way.batches].cpu / len(swept[way.batches].results.trials))
               for way in WAYS},
-        tried=tried, chosen=chosen, tokens=paired.count_tokens(swept["pairs"].results),
+        tried=tried, chosen=chosen, tokens=paired.count_tokens(swept["pairs"].results, PAIRS),
         compared=paired.compare_all(scores["pairs"], scores["questions"]))
 
 
@@ -106,7 +105,7 @@ def describe(found: dict) -> list[str]:
                       for name, way in ways.items())
     rates = "; ".join(f"{name} {rates_in_words(found['tried'][name], found['chosen'][name])}" for name in ways)
     return [
-        f"Built-in world, the quickstart's split, all pairs of a question, optimal edits of tau {TAU}. {steps}.", "",
+        f"Built-in world, the quickstart's split, {PAIRS} of the 18 pairs of a question, optimal edits of tau {TAU}. {steps}.", "",
         f"Learning rates for 1 / 4 heads by mean validation loss of 8 + 8 fixed locations: {rates}.", "",
         *paired.table_lines(found["compared"]), "",
         f"An epoch packs {tokens['pairs']:,} tokens as pairs and {tokens['questions']:,} as questions, "
