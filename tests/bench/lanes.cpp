@@ -70,14 +70,17 @@ void measure(benchmark::State& state) {
                                       .split = w.split,
                                       .documents = w.documents,
                                       .job = w.job});
-  const auto lanes = lanes_at(4, static_cast<int>(state.range(0)));
+  const auto lanes = lanes_at(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   TrainingSpec spec = w.job.training;
   spec.start_b = 0.1;
   const LaneEdits edits = LaneParams::start(EditKind::optimal, lanes, spec, w.weights).edits(w.weights);
   for (auto _ : state) benchmark::DoNotOptimize(evaluation.measure(edits, EditFrom::all, [] {}));
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.SetItemsProcessed(state.iterations() * state.range(1));
 }
-BENCHMARK(measure)->ArgName("K")->ArgsProduct({{1, 4, 8, 16, 32, 64}})->Unit(benchmark::kMillisecond);
+BENCHMARK(measure)
+    ->ArgNames({"layer", "K"})
+    ->ArgsProduct({{0, 4, 7}, {1, 4, 8, 16, 32, 64}})
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace headsweep

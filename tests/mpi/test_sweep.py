@@ -45,6 +45,27 @@ def test_same_bits_for_any_number_of_ranks(whole, tmp_path, ranks, launcher):
     assert differing(folder / "results.h5", tmp_path / "runs" / "results.h5") == []
 
 
+def test_other_numbers_and_batches_are_another_sweep_with_the_same_promises(whole, tmp_path):
+    """bf16, batches of questions, states recomputed, lanes chosen by measurement: the bits of the folder's choice."""
+    job, folder = whole
+    other = write_job(tmp_path, **{"device: cpu}": "device: cpu, precision: bf16}", "batch: 8,": "batch: 2, batches: questions,",
+                                   "lanes: 2,": "lanes: 0, prefixes: recomputed,"})
+    first = sweep(other, tmp_path / "one", "--limit", "2")
+    if "bfloat16" in first.stderr:
+        pytest.skip(first.stderr.strip())
+    assert first.returncode == 5, first.stderr
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    for name, ranks in (("one", 1), ("two", 2)):
+        done = sweep(other, tmp_path / name, "--resume", ranks=ranks)
+        assert done.returncode == 0, done.stderr
+    assert differing(tmp_path / "one" / "results.h5", tmp_path / "two" / "results.h5") == []
+    exact, rounded = (h5py.File(file / "results.h5") for file in (folder, tmp_path / "one"))
+    with exact, rounded:
+        names = ("baseline/test/mc2", "baseline/test/truth_info")
+        difference = [abs(exact[name][()] - rounded[name][()]).max() for name in names]
+        assert 0 < difference[0] < 0.02 and difference[1] < 0.2
+
+
 def test_killed_at_random_moments_and_resumed_with_other_ranks(whole, tmp_path):
     job, folder = whole
     moments, killed = random.Random(5), 0

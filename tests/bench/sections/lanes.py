@@ -1,4 +1,4 @@
-"""Time per trial against the number of lanes: what lanes.cpp says of training and evaluation, drawn."""
+"""Time per trial against the number of lanes and the first layer: what lanes.cpp says of training and evaluation."""
 
 import json
 
@@ -10,23 +10,34 @@ import matplotlib.pyplot as plt
 from place import BENCH, Place, run
 
 TITLE = "Lanes"
-LAYER, STEPS = 4, 108  # of the built-in model; steps of the quickstart's training
+LAYERS, LAYER = (0, 4, 7), 4  # of the built-in model's 8; the one whose lanes are counted
+STEPS, USUAL = 108, 8  # of the quickstart's training; lanes
 FIGURE = BENCH / "lanes.png"
 
 
-def measure(place: Place) -> dict:
-    """CPU seconds of a lane by lanes: a step of training, an evaluation."""
-    counts = "(1|8)" if place.quick else "[0-9]+"
-    taken = run(place.bench("lanes"), f"--benchmark_filter=(train/layer:{LAYER}|measure)/K:{counts}$",
-                "--benchmark_format=json", "--benchmark_min_time=0.05")
-    seconds: dict[str, dict[int, float]] = dict(train={}, measure={})
+def time_lanes(place: Place, filter_words: str) -> dict[tuple[str, int, int], float]:
+    """CPU seconds of a lane by (train or measure, first layer, lanes): all steps of training, an evaluation."""
+    taken = run(place.bench("lanes"), f"--benchmark_filter={filter_words}", "--benchmark_format=json",
+                "--benchmark_min_time=0.05")
+    found = {}
     for one in json.loads(taken.out)["benchmarks"]:
-        seconds[one["name"].split("/")[0]][int(one["name"].split(":")[-1])] = 1 / one["items_per_second"]
-    found = [dict(lanes=lanes, train=STEPS * seconds["train"][lanes], evaluation=seconds["measure"][lanes])
-             for lanes in sorted(seconds["train"])]
+        what, layer, lanes = one["name"].split("/")
+        times = STEPS if what == "train" else 1
+        found[what, int(layer.split(":")[1]), int(lanes.split(":")[1])] = times / one["items_per_second"]
+    return found
+
+
+def measure(place: Place) -> dict:
+    counts = "(1|8)" if place.quick else "[0-9]+"
+    seconds = time_lanes(place, f"layer:{LAYER}/K:{counts}$")
+    seconds |= time_lanes(place, f"layer:({'|'.join(str(layer) for layer in LAYERS if layer != LAYER)})/K:{USUAL}$")
+    found = [dict(lanes=lanes, train=seconds["train", LAYER, lanes], evaluation=seconds["measure", LAYER, lanes])
+             for what, layer, lanes in sorted(seconds) if what == "train" and layer == LAYER]
+    by_layer = [dict(layer=layer, train=seconds["train", layer, USUAL], evaluation=seconds["measure", layer, USUAL])
+                for layer in LAYERS]
     if not place.quick:
         draw(found)
-    return dict(trials=found, drawn=not place.quick)
+    return dict(trials=found, by_layer=by_layer, drawn=not place.quick)
 
 
 def draw(found: list[dict]) -> None:
@@ -55,6 +66,9 @@ def describe(found: dict) -> list[str]:
              "| training | " + " | ".join(f"{one['train']:.2f}" for one in trials) + " |",
              "| evaluation | " + " | ".join(f"{one['evaluation']:.2f}" for one in trials) + " |",
              "| times one lane | " + " | ".join(f"{gain:.2f}" for gain in gains) + " |"]
+    shares = [f"{one['layer']}: {one['train']:.2f} + {one['evaluation']:.2f} "
+              f"({100 * one['evaluation'] / (one['train'] + one['evaluation']):.0f} %)" for one in found["by_layer"]]
+    lines += ["", f"Training + evaluation at {USUAL} lanes, and evaluation's share, by first layer: {', '.join(shares)}."]
     if found["drawn"]:
         lines += ["", f"![CPU seconds a trial against the number of lanes]({FIGURE.name})"]
     return lines
