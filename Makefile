@@ -26,8 +26,9 @@ demo: build  ## the quickstart sweep on 2 ranks, then its report; a second call 
 	$(MPIRUN) -n $(RANKS) $(BUILD)/headsweep run jobs/quickstart.yaml -o $(DEMO) --resume
 	$(PYTHON) -m analysis.report $(DEMO)/results.h5
 
-test: build  ## all tests but the long ones
+test:  ## all tests but the long ones
 	cmake/setup.sh tests
+	$(MAKE) build
 	ctest --test-dir $(BUILD) --output-on-failure
 	HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/style tests/analysis tests/parity tests/mpi
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,15 +28,18 @@ class World {
   /// Makes MPI progress, so that a counter owned by this rank answers. Called between steps; a few
   /// microseconds.
   void tick() const;
+  // Among the ranks of this host, called by all of them in the same order.
+  /// The first rank's bytes on every rank.
+  [[nodiscard]] std::string node_broadcast(std::string bytes) const;
+  void node_barrier() const;
   // Collectives: called by all ranks in the same order.
   void barrier() const;
   /// Rank 0's bytes on every rank.
   [[nodiscard]] std::string broadcast(std::string bytes) const;
-  /// The bytes of this host's first rank on every rank of the host.
-  [[nodiscard]] std::string node_broadcast(std::string bytes) const;
-  void node_barrier() const;  ///< among the ranks of this host
   /// Every rank's bytes, in the order of ranks, on every rank.
   [[nodiscard]] std::vector<std::string> all_gather(const std::string& bytes) const;
+  /// Every rank's bytes to rank 0, which alone calls `take`, rank by rank.
+  void gather(const std::string& bytes, const std::function<void(int rank, const std::string&)>& take) const;
   [[nodiscard]] std::int64_t sum(std::int64_t value) const;
   [[nodiscard]] std::int64_t max(std::int64_t value) const;
   /// MPI_Finalize; collective.
@@ -44,7 +48,9 @@ class World {
   [[noreturn]] void abort(int exit_code) const;
 
  private:
+  struct Node;
   int rank_ = 0, size_ = 1, node_rank_ = 0, node_size_ = 1;
+  std::shared_ptr<Node> node_;  ///< this host's ranks
 };
 
 /// Memory that the ranks of a host share: the first of them fills it, the others read. It goes with the last
@@ -59,6 +65,8 @@ class NodeMemory {
   [[nodiscard]] void* data() const { return data_; }
 
  private:
+  /// Collective among the ranks of a host, and alike on all of them.
+  bool lies_in(const std::filesystem::path& folder, const World& world);
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
 };

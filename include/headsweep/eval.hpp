@@ -53,7 +53,7 @@ class Evaluation {
   [[nodiscard]] std::vector<Result> measure(const LaneEdits& edits, EditFrom from,
                                             const std::function<void()>& tick) const;
   /// The unedited model, measured by the same calls.
-  [[nodiscard]] const Result& baseline() const;
+  [[nodiscard]] Result baseline() const;
 
  private:
   struct State;

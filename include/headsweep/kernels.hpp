@@ -18,6 +18,8 @@ Isa best_isa();
 std::string to_text(Isa isa);
 /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX).
 bool has_bf16_products();
+/// Whether this build holds the CUDA kernels.
+bool has_cuda();
 
 /// x += y; scale = 1 / sqrt(mean(x^2) + eps); h = x * scale. Root mean square norm without its gain.
 struct NormForward {

@@ -44,7 +44,6 @@ struct Weights {
   at::Tensor embedding, output;   ///< [V, E]; one tensor where the model is tied
   at::Tensor norm_final;          ///< [E] float32
   at::Tensor rope_cos, rope_sin;  ///< [max_tokens, D] float32
-  std::string hash;               ///< hash_model of its folder; empty where LoadOptions::reads is false
   [[nodiscard]] at::Device device() const { return embedding.device(); }
 };
 struct LoadOptions {

@@ -38,20 +38,6 @@ std::string broadcast_text(std::string bytes, MPI_Comm ranks) {
   return bytes;
 }
 
-/// The ranks of this host.
-class Node {
- public:
-  explicit Node(int rank) {
-    mpi_ok(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &ranks_),
-           "MPI_Comm_split_type");
-  }
-  [[nodiscard]] MPI_Comm ranks() const { return ranks_; }
-  void close() { mpi_ok(MPI_Comm_free(&ranks_), "MPI_Comm_free"); }
-
- private:
-  MPI_Comm ranks_ = MPI_COMM_NULL;
-};
-
 }  // namespace
 
 void mpi_ok(int code, const char* call) {
@@ -64,7 +50,11 @@ void mpi_ok(int code, const char* call) {
 
 void broadcast_bytes(void* data, std::size_t bytes) { broadcast_from(0, data, bytes); }
 
-World::World(int* argc, char*** argv) {
+struct World::Node {
+  MPI_Comm ranks = MPI_COMM_NULL;
+};
+
+World::World(int* argc, char*** argv) : node_(std::make_shared<Node>()) {
   int provided = MPI_THREAD_SINGLE;
   mpi_ok(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   mpi_ok(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
@@ -72,10 +62,10 @@ World::World(int* argc, char*** argv) {
   mpi_ok(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
   require(provided >= MPI_THREAD_FUNNELED, "MPI: thread level ", provided,
           " found, MPI_THREAD_FUNNELED is due");
-  Node node(rank_);
-  mpi_ok(MPI_Comm_rank(node.ranks(), &node_rank_), "MPI_Comm_rank");
-  mpi_ok(MPI_Comm_size(node.ranks(), &node_size_), "MPI_Comm_size");
-  node.close();
+  mpi_ok(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node_->ranks),
+         "MPI_Comm_split_type");
+  mpi_ok(MPI_Comm_rank(node_->ranks, &node_rank_), "MPI_Comm_rank");
+  mpi_ok(MPI_Comm_size(node_->ranks, &node_size_), "MPI_Comm_size");
 }
 
 void World::tick() const {
@@ -90,17 +80,10 @@ std::string World::broadcast(std::string bytes) const {
 }
 
 std::string World::node_broadcast(std::string bytes) const {
-  Node node(rank_);
-  bytes = broadcast_text(std::move(bytes), node.ranks());
-  node.close();
-  return bytes;
+  return broadcast_text(std::move(bytes), node_->ranks);
 }
 
-void World::node_barrier() const {
-  Node node(rank_);
-  mpi_ok(MPI_Barrier(node.ranks()), "MPI_Barrier");
-  node.close();
-}
+void World::node_barrier() const { mpi_ok(MPI_Barrier(node_->ranks), "MPI_Barrier"); }
 
 std::vector<std::string> World::all_gather(const std::string& bytes) const {
   const std::uint64_t size = bytes.size();
@@ -119,10 +102,37 @@ std::vector<std::string> World::all_gather(const std::string& bytes) const {
   return all;
 }
 
+void World::gather(const std::string& bytes,
+                   const std::function<void(int rank, const std::string&)>& take) const {
+  constexpr int tag = 1;
+  const std::uint64_t size = bytes.size();
+  std::vector<std::uint64_t> sizes(static_cast<std::size_t>(size_));
+  mpi_ok(MPI_Gather(&size, 1, MPI_UINT64_T, sizes.data(), 1, MPI_UINT64_T, 0, MPI_COMM_WORLD), "MPI_Gather");
+  if (rank_ == 0) take(0, bytes);
+  for (int root = 1; root < size_; ++root) {
+    if (rank_ != 0 && rank_ != root) continue;
+    std::string received(rank_ == 0 ? sizes[static_cast<std::size_t>(root)] : 0, '\0');
+    const std::size_t whole = rank_ == 0 ? received.size() : bytes.size();
+    for (std::size_t done = 0; done < whole; done += piece_bytes) {
+      const auto piece = static_cast<int>(std::min(whole - done, piece_bytes));
+      if (rank_ == 0)
+        mpi_ok(
+            MPI_Recv(received.data() + done, piece, MPI_BYTE, root, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+            "MPI_Recv");
+      else
+        mpi_ok(MPI_Send(bytes.data() + done, piece, MPI_BYTE, 0, tag, MPI_COMM_WORLD), "MPI_Send");
+    }
+    if (rank_ == 0) take(root, received);
+  }
+}
+
 std::int64_t World::sum(std::int64_t value) const { return reduce(value, MPI_SUM); }
 std::int64_t World::max(std::int64_t value) const { return reduce(value, MPI_MAX); }
 
-void World::close() { mpi_ok(MPI_Finalize(), "MPI_Finalize"); }
+void World::close() {
+  mpi_ok(MPI_Comm_free(&node_->ranks), "MPI_Comm_free");
+  mpi_ok(MPI_Finalize(), "MPI_Finalize");
+}
 
 void World::abort(int exit_code) const {
   MPI_Abort(MPI_COMM_WORLD, exit_code);

@@ -107,14 +107,18 @@ std::vector<PairBatch> pack_evaluation(const Weights& weights, const std::vector
 void TrainingPrefixes::fill(int layer) {
   expect(layer < weights_.config.layers, "prefixes of lanes that are edited");
   outputs_ = residual_ = at::Tensor();  // the old table goes before the new one comes
-  std::vector<at::Tensor> outputs, residual;
+  std::int64_t rows = 0, row = 0;
+  for (const PairBatch& text : data_.texts) rows += text.tokens.tokens;
   for (const PairBatch& text : data_.texts) {
-    Prefix prefix = run_prefix(weights_, text.tokens, layer);
-    outputs.push_back(std::move(prefix.outputs));
-    residual.push_back(std::move(prefix.residual));
+    const Prefix prefix = run_prefix(weights_, text.tokens, layer);
+    if (row == 0) {
+      outputs_ = at::empty({rows, prefix.outputs.size(1)}, prefix.outputs.options());
+      residual_ = at::empty({rows, prefix.residual.size(1)}, prefix.residual.options());
+    }
+    outputs_.narrow(0, row, text.tokens.tokens).copy_(prefix.outputs);
+    residual_.narrow(0, row, text.tokens.tokens).copy_(prefix.residual);
+    row += text.tokens.tokens;
   }
-  outputs_ = at::cat(outputs);
-  residual_ = at::cat(residual);
   layer_ = layer;
 }
 

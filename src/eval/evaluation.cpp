@@ -103,7 +103,6 @@ struct Evaluation::State {
   Material material;
   std::map<EditFrom, Batches> packed;
   mutable PrefixMemo prefixes;
-  Result unedited;
 
   explicit State(const Inputs& given)
       : inputs(given), material(gather_material(given)), prefixes(given.weights, given.keeps_prefixes) {
@@ -202,9 +201,7 @@ struct Evaluation::State {
   }
 };
 
-Evaluation::Evaluation(const Inputs& inputs) : state_(std::make_unique<State>(inputs)) {
-  state_->unedited = measure(LaneEdits{}, EditFrom::all, Tick{}).front();
-}
+Evaluation::Evaluation(const Inputs& inputs) : state_(std::make_unique<State>(inputs)) {}
 
 Evaluation::~Evaluation() = default;
 
@@ -222,6 +219,8 @@ std::vector<Evaluation::Result> Evaluation::measure(const LaneEdits& edits, Edit
   return results;
 }
 
-const Evaluation::Result& Evaluation::baseline() const { return state_->unedited; }
+Evaluation::Result Evaluation::baseline() const {
+  return measure(LaneEdits{}, EditFrom::all, Tick{}).front();
+}
 
 }  // namespace headsweep

@@ -117,6 +117,7 @@ std::map<std::string, std::string> settings_of(const JobSpec& job) {
   std::vector<std::string> order;
   for (const LocationSpec& set : job.locations) order.push_back(set.name);
   settings["locations"] = join(order, ", ");
+  settings.erase("run.memory");  // what was chosen by it is stored, and fixes the bits
   return settings;
 }
 

@@ -8,14 +8,15 @@
 namespace headsweep {
 namespace {
 
-constexpr std::int64_t most_logits = std::int64_t{1}
-                                     << 22;  // numbers at once: about what a core's caches hold
+/// Logits at once: about what a core's caches hold; on a GPU enough to fill it.
+std::int64_t most_logits(const at::Tensor& states) { return std::int64_t{1} << (states.is_cuda() ? 26 : 22); }
 
 /// Calls `each(first lane, lanes)` for parts of all lanes.
 template <class Each>
 void for_lanes(const at::Tensor& states, std::int64_t words, const Each& each) {
   const std::int64_t lanes = states.size(0), cells = std::max<std::int64_t>(1, states.size(1) * words);
-  const std::int64_t most = std::max<std::int64_t>(1, most_logits / cells), parts = (lanes + most - 1) / most;
+  const std::int64_t most = std::max<std::int64_t>(1, most_logits(states) / cells),
+                     parts = (lanes + most - 1) / most;
   const std::int64_t at_once = (lanes + parts - 1) / parts;
   for (std::int64_t first = 0; first < lanes; first += at_once) each(first, std::min(at_once, lanes - first));
 }

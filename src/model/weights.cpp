@@ -172,7 +172,6 @@ Weights load_weights(const std::filesystem::path& folder, const ModelConfig& con
     check_present(parts, stored, folder.string());
     if (config.tied) check_tie(stored);
     check_extras(parts, stored, folder.string(), options.strict);
-    weights.hash = hash_model(folder);
   }
   for (const Wanted& tensor : wanted) {
     const auto shape = tensor.shape();

@@ -48,8 +48,10 @@ std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const P
       blocks.push_back(std::move(block));
     }
   }
-  std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
-    return std::tie(b.cost, a.name) < std::tie(a.cost, b.name);
+  // Among equal costs those of one fold and seed stand together: what they share is then made once.
+  std::sort(blocks.begin(), blocks.end(), [&](const Block& a, const Block& b) {
+    const Trial &one = plan.at(a.trials.front()), &other = plan.at(b.trials.front());
+    return std::tie(b.cost, one.fold, one.seed, a.name) < std::tie(a.cost, other.fold, other.seed, b.name);
   });
   return blocks;
 }

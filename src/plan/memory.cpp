@@ -85,7 +85,8 @@ MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const 
   const Texts texts = work.training();
   account.lane = std::max(
       {training_bytes(job, shape, texts), scoring_bytes(job, shape, call), writing_bytes(job, shape, data)});
-  account.block = logits_bytes(std::max(call, job.training.batch * texts.rows), shape.vocab, low);
+  const double logits = logits_bytes(std::max(call, job.training.batch * texts.rows), shape.vocab, low);
+  account.block = logits * (job.evaluation.drift.empty() ? 1 : 2);  // KL needs the unedited ones, too
   return account;
 }
 

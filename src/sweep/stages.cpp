@@ -1,6 +1,7 @@
 // sweep: the stages before the first block.
 #include "sweep/stages.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <headsweep/kernels.hpp>
@@ -28,7 +29,7 @@ std::function<void(at::Tensor&)> share_through(GpuGroup& group, std::vector<at::
   };
 }
 
-/// All texts' head outputs [n, L, C], each call made by one rank. Collective.
+/// All texts' head outputs [n, L, C] on rank 0, each call made by one rank; elsewhere undefined. Collective.
 at::Tensor capture_all(const World& world, const Weights& weights, const std::vector<ProbeText>& texts,
                        int batch) {
   const int calls = capture_calls(texts.size(), batch);
@@ -38,21 +39,23 @@ at::Tensor capture_all(const World& world, const Weights& weights, const std::ve
     mine.append(static_cast<const char*>(outputs.data_ptr()), outputs.nbytes());
     world.tick();
   }
-  const std::vector<std::string> gathered = world.all_gather(mine);
+  at::Tensor all;
   const ModelConfig& config = weights.config;
-  at::Tensor all = at::empty({static_cast<std::int64_t>(texts.size()), config.layers, config.width()});
+  const auto step = static_cast<std::size_t>(batch);
   const std::size_t row =
       static_cast<std::size_t>(config.layers) * static_cast<std::size_t>(config.width()) * sizeof(float);
-  std::vector<std::size_t> read(gathered.size(), 0);
-  for (int call = 0; call < calls; ++call) {
-    const auto owner = static_cast<std::size_t>(call % world.size());
-    const std::size_t begin = static_cast<std::size_t>(call) * static_cast<std::size_t>(batch);
-    const std::size_t bytes = std::min(texts.size() - begin, static_cast<std::size_t>(batch)) * row;
-    expect(read[owner] + bytes <= gathered[owner].size(), "every rank to send the outputs of its calls");
-    std::memcpy(static_cast<char*>(all.data_ptr()) + begin * row, gathered[owner].data() + read[owner],
-                bytes);
-    read[owner] += bytes;
-  }
+  world.gather(mine, [&](int owner, const std::string& sent) {
+    if (!all.defined())
+      all = at::empty({static_cast<std::int64_t>(texts.size()), config.layers, config.width()});
+    std::size_t read = 0;
+    for (int call = owner; call < calls; call += world.size()) {
+      const std::size_t begin = static_cast<std::size_t>(call) * step;
+      const std::size_t bytes = std::min(texts.size() - begin, step) * row;
+      expect(read + bytes <= sent.size(), "every rank to send the outputs of its calls");
+      std::memcpy(static_cast<char*>(all.data_ptr()) + begin * row, sent.data() + read, bytes);
+      read += bytes;
+    }
+  });
   return all;
 }
 
@@ -80,12 +83,23 @@ std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
 at::Device choose_device(const JobSpec& job, const World& world) {
   if (job.model.device == Device::cpu) return at::kCPU;
   const int visible = GpuGroup::visible_devices();
-  require(job.model.device != Device::cuda || visible > 0,
-          "model.device: cuda is asked for, but no GPU is visible");
-  if (visible == 0) return at::kCPU;
-  require(world.node_size() <= visible, host_name(), ": ", world.node_size(), " ranks for ", visible,
-          " visible GPUs; start one rank a GPU, or set model.device: cpu");
-  return {at::kCUDA, static_cast<at::DeviceIndex>(world.node_rank())};
+  std::string obstacle;
+  if (visible == 0)
+    obstacle = "no GPU is visible";
+  else if (!kernels::has_cuda())
+    obstacle = "this build has no CUDA kernels; build it where nvcc is";
+  else if (world.node_size() > visible)
+    obstacle = cat(world.node_size(), " ranks for ", visible, " visible GPUs; start one rank a GPU");
+  if (!obstacle.empty()) obstacle = host_name() + ": " + obstacle;
+  const std::vector<std::string> obstacles = world.all_gather(obstacle);  // one kind of device for all ranks
+  const bool anywhere = world.max(visible) > 0;
+  const auto first =
+      std::find_if(obstacles.begin(), obstacles.end(), [](const auto& o) { return !o.empty(); });
+  if (first == obstacles.end()) return {at::kCUDA, static_cast<at::DeviceIndex>(world.node_rank())};
+  all_do(world,
+         [&] { require(job.model.device != Device::cuda, "model.device: cuda is asked for, but ", *first); });
+  if (anywhere) log_line(cat("the model runs on the CPU: ", *first));
+  return at::kCPU;
 }
 
 namespace {
@@ -122,6 +136,8 @@ SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelCo
   // Same bits on the same GPU: no float atomics, a fixed workspace for matrix products.
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
   at::globalContext().setDeterministicAlgorithms(true, false);
+  at::globalContext().setDeterministicFillUninitializedMemory(
+      false);  // every new tensor is written before it is read
   Weights host;
   // The reader's own errors (a malformed file, NaN) must be known to all before any rank waits for a
   // broadcast.
@@ -140,8 +156,7 @@ SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelCo
 
 SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
                             const RunOptions& options) {
-  at::Device device = at::kCPU;
-  all_do(world, [&] { device = choose_device(job, world); });
+  const at::Device device = choose_device(job, world);
   const LoadOptions load{.number = number_of(job), .device = device, .strict = options.strict};
   all_do(world, [&] {
     require(load.number == at::kFloat || device.is_cuda() || kernels::has_bf16_products(), host_name(),
@@ -166,7 +181,7 @@ std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, con
     const at::Tensor outputs = capture_all(world, weights, probe, job.probe.batch);
     const bool same = job.probe.suffix == job.probe.sigma_suffix;
     const at::Tensor others = same ? outputs : capture_all(world, weights, sigma, job.probe.batch);
-    all_do(world, [&] {
+    first_does(world, [&] {
       tables.push_back(locate({.texts = probe, .outputs = outputs}, {.texts = sigma, .outputs = others},
                               texts.splits[fold], weights.config, job.probe.c));
     });

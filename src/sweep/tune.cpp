@@ -3,39 +3,28 @@
 #include "sweep/tune.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <headsweep/json.hpp>
 #include <limits>
+#include <set>
+#include <tuple>
 
 #include "sweep/agree.hpp"
+#include "sweep/free_memory.hpp"
 
 namespace headsweep {
 namespace {
 
 constexpr double share_of_free = 0.6;
-constexpr double good_enough =
-    1.04;  // of the least time: fewer lanes lose less by a kill, and share the ranks better
-constexpr int timed_steps = 3;
+/// Of the least time: fewer lanes lose less by a kill, and share the ranks better.
+constexpr double good_enough = 1.04;
+constexpr int timed_steps = 3, most_tried = 64;
+constexpr double longest_try = 60;  // seconds
 
-/// The number after `key` in a file of lines, in bytes; infinite where there is none.
-double read_bytes(const std::filesystem::path& file, const std::string& key, double unit) {
-  std::ifstream in(file);
-  for (std::string word; in >> word;)
-    if (word == key) {
-      double value = 0;
-      return in >> value ? value * unit : std::numeric_limits<double>::infinity();
-    }
-  return std::numeric_limits<double>::infinity();
-}
-
-/// What this rank may use of what is free: of the host, or of its GPU.
+/// What each rank may use of what is free: of its host, or of its GPU; the least of all ranks. Collective.
 double free_bytes(const World& world, const Weights& weights) {
-  if (weights.device().is_cuda()) return GpuGroup::free_bytes(weights.device().index());
-  std::ifstream limit("/sys/fs/cgroup/memory.max");
-  double most = std::numeric_limits<double>::infinity();
-  limit >> most;  // "max" leaves it infinite
-  if (limit.fail()) most = std::numeric_limits<double>::infinity();
-  return std::min(most, read_bytes("/proc/meminfo", "MemAvailable:", 1024)) / world.node_size();
+  const double own = weights.device().is_cuda() ? GpuGroup::free_bytes(weights.device().index())
+                                                : free_host_bytes() / world.node_size();
+  return -static_cast<double>(world.max(-static_cast<std::int64_t>(std::min(own, 1e18))));
 }
 
 /// Seconds a lane and step of training `lanes` single heads of the middle layer.
@@ -59,25 +48,34 @@ double time_lanes(const TrainingInputs& inputs, int lanes) {
   return least / lanes;
 }
 
+/// The first pairs of the training questions, enough for a few steps.
+std::vector<Pair> pairs_to_time(const Texts& texts, const TrainingSpec& spec, std::uint64_t seed) {
+  std::vector<Pair> pairs =
+      make_pairs(texts.tokens, texts.behaviour, texts.splits.front().questions(SplitPart::train), spec, seed);
+  const auto most = static_cast<std::size_t>((timed_steps + 1) * spec.batch);
+  std::set<int> questions;
+  const auto enough = [&](const Pair& pair) {
+    return questions.insert(pair.question), questions.size() > most;
+  };
+  if (spec.batches == BatchKind::questions)
+    pairs.erase(std::find_if(pairs.begin(), pairs.end(), enough), pairs.end());
+  else
+    pairs.resize(std::min(pairs.size(), most));
+  return pairs;
+}
+
 /// The fewest lanes whose time a lane is about the least; {lanes, seconds} of each try.
-int choose_lanes(const JobSpec& job, const Texts& texts, const Weights& weights, int most, Json& tries) {
-  TrainingSpec spec = job.training;
-  spec.epochs = 1;
-  std::vector<Pair> pairs = make_pairs(texts.tokens, texts.behaviour,
-                                       texts.splits.front().questions(SplitPart::train), spec, job.seed);
-  if (pairs.empty()) return std::min(most, usual_lanes);
-  if (spec.batches == BatchKind::pairs)
-    pairs.resize(std::min(pairs.size(), static_cast<std::size_t>(4 * spec.batch)));
-  const TrainingData data = pack_training(weights, pairs, spec, 0, 0);
-  TrainingPrefixes prefixes(weights, data);
+int choose_lanes(const TrainingInputs& inputs, int most, SweepFolder& folder, Json& tries) {
   double least = std::numeric_limits<double>::infinity();
   std::vector<std::pair<int, double>> measured;
-  for (int lanes = 1; lanes <= std::min(most, 64); lanes *= 2) {
-    const double seconds = time_lanes({weights, data, prefixes, spec}, lanes);
+  for (int lanes = 1;; lanes = std::min(2 * lanes, most)) {
+    const double seconds = time_lanes(inputs, lanes);
+    folder.beat();
     tries.push_back({{"lanes", lanes}, {"seconds_a_lane_and_step", seconds}});
     measured.emplace_back(lanes, seconds);
-    if (seconds > 1.2 * least) break;
+    const bool gains = seconds * good_enough < least;
     least = std::min(least, seconds);
+    if (!gains || lanes == most || seconds * lanes * (timed_steps + 1) > longest_try) break;
   }
   for (const auto& [lanes, seconds] : measured)
     if (seconds <= good_enough * least) return lanes;
@@ -86,31 +84,43 @@ int choose_lanes(const JobSpec& job, const Texts& texts, const Weights& weights,
 
 /// No more lanes than the largest group of trials that may share a block.
 int most_useful(const Plan& plan) {
-  std::map<std::pair<EditKind, int>, int> groups;
+  std::map<std::tuple<EditKind, std::uint64_t, int, int>, int> groups;
   int most = 1;
   for (const Trial& trial : plan.trials)
-    most = std::max(most, ++groups[{trial.edit, plan.at(trial.location).first_layer()}]);
+    most =
+        std::max(most, ++groups[{trial.edit, trial.seed, trial.fold, plan.at(trial.location).first_layer()}]);
   return most;
 }
 
-Json choose(const World& world, const JobSpec& job, const Texts& texts, const Weights& weights) {
+Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, double free,
+            SweepFolder& folder) {
   const DataSize size = size_of_data(job, texts);
   const ModelShape shape = shape_of(texts.config);
   const MemoryAccount account = account_memory(job, shape, size, texts.config.tied);
-  const double budget =
-      job.run.memory > 0 ? job.run.memory * (1 << 30) : share_of_free * free_bytes(world, weights);
+  const double budget = job.run.memory > 0 ? job.run.memory * (1 << 30) : share_of_free * free;
   const bool keeps = job.run.prefixes == Prefixes::kept ||
                      (job.run.prefixes == Prefixes::automatic && account.prefixes < budget / 2);
-  const int most = lanes_that_fit(account, budget - (keeps ? account.prefixes : 0));
+  const double left = budget - (keeps ? account.prefixes : 0);
+  const int most = lanes_that_fit(account, left);
   Json tries = Json::array();
   int lanes = job.run.lanes;
   if (lanes == 0) {
-    const int useful = most_useful(make_plan(job, shape, size, nullptr));
-    lanes = choose_lanes(job, texts, weights, std::min(most, useful), tries);
-  } else if (lanes > most) {
-    log_line(cat("run.lanes: ", lanes, " need about ", lanes * account.lane / 1e9, " GB, ", budget / 1e9,
-                 " GB are to be had: about ", most, " lanes fit"));
+    const int useful = std::min({most, most_useful(make_plan(job, shape, size, nullptr)), most_tried});
+    TrainingSpec spec = job.training;
+    spec.epochs = 1;
+    const std::vector<Pair> pairs = pairs_to_time(texts, spec, job.seed);
+    lanes = std::min(useful, usual_lanes);
+    if (!pairs.empty()) {
+      TrainingData data = pack_training(weights, pairs, spec, 0, 0);
+      data.keeps_prefixes = keeps;
+      TrainingPrefixes prefixes(weights, data);
+      lanes = choose_lanes({weights, data, prefixes, spec}, useful, folder, tries);
+    }
   }
+  const double wanted = account.block + lanes * account.lane;
+  if (wanted > left)
+    log_line(cat("run.lanes: ", lanes, " need about ", wanted / 1e9, " GB, ", std::max(left, 0.0) / 1e9,
+                 " GB are to be had: memory may not suffice"));
   return {{"lanes", lanes},
           {"keeps_prefixes", keeps},
           {"bytes",
@@ -124,14 +134,16 @@ Json choose(const World& world, const JobSpec& job, const Texts& texts, const We
 }  // namespace
 
 JobSpec tune(const World& world, JobSpec job, const Texts& texts, const Weights& weights,
-             const SweepFolder& folder) {
+             SweepFolder& folder) {
   const std::filesystem::path file = folder.tune_file("engine.json");
+  const double free = free_bytes(world, weights);
   std::string text;
   first_does(world, [&] {
-    if (!std::filesystem::exists(file)) {
-      require(!folder.exists(), file.string(), ": missing beside sweep.yaml; it fixes the sweep's bits");
-      write_file(file, choose(world, job, texts, weights).dump(2) + "\n");
-    }
+    // A choice without a header is left by a run that came no further: its job may have been another.
+    const bool chosen = std::filesystem::exists(file);
+    require(chosen || !folder.exists(), file.string(),
+            ": missing beside sweep.yaml; it fixes the sweep's bits");
+    if (!folder.exists()) write_file(file, choose(job, texts, weights, free, folder).dump(2) + "\n");
     text = read_file(file);
   });
   text = world.broadcast(text);

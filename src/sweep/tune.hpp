@@ -12,6 +12,6 @@ namespace headsweep {
 /// The job with lanes and prefixes settled. Rank 0 reads tune/engine.json or, if it is not there, chooses and
 /// writes it. Collective.
 JobSpec tune(const World& world, JobSpec job, const Texts& texts, const Weights& weights,
-             const SweepFolder& folder);
+             SweepFolder& folder);
 
 }  // namespace headsweep

@@ -71,6 +71,12 @@ int collectives(const World& world, const Arguments& arguments) {
   const auto all = world.all_gather(pattern(rank * 1000, rank));
   bool gather_ok = all.size() == static_cast<std::size_t>(world.size());
   for (std::size_t i = 0; i < all.size(); ++i) gather_ok = gather_ok && all[i] == pattern(i * 1000, i);
+  int taken = 0;
+  world.gather(pattern(bytes + rank, rank), [&](int from, const std::string& sent) {
+    const auto sender = static_cast<std::uint64_t>(from);
+    gather_ok = gather_ok && from == taken++ && sent == pattern(bytes + sender, sender);
+  });
+  gather_ok = gather_ok && taken == (world.rank() == 0 ? world.size() : 0);
   const std::int64_t large = std::int64_t{1} << 40;
   const std::int64_t sum = world.sum(large + world.rank()), max = world.max(large + world.rank());
   world.barrier();

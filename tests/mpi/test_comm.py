@@ -81,6 +81,8 @@ def test_ranks_of_a_host_share_memory_that_leaves_no_file(ranks):
     assert set(Path("/dev/shm").glob("headsweep-*")) == shared
 
 
-def test_memory_that_no_folder_can_hold_is_refused_on_every_rank():
+@pytest.mark.parametrize("temporary", ["/tmp", "/no/such/folder"])
+def test_memory_that_no_folder_can_hold_is_refused_on_every_rank(monkeypatch, temporary):
+    monkeypatch.setenv("TMPDIR", temporary)
     lines = lines_of(2, "memory", 10**17)
     assert len(lines) == 2 and all("no room for 100000000000000000 bytes of weights" in line for line in lines)

@@ -134,6 +134,16 @@ def test_limit_stops_early_and_partial_results_are_gathered(whole, tmp_path):
     assert gathered.returncode == 0 and (tmp_path / "runs" / "results.h5").exists(), gathered.stderr
 
 
+def test_a_choice_of_lanes_without_a_sweep_is_made_anew(whole, tmp_path):
+    job, folder = whole
+    (tmp_path / "runs" / "tune").mkdir(parents=True)
+    engine = json.loads((folder / "tune" / "engine.json").read_text())
+    (tmp_path / "runs" / "tune" / "engine.json").write_text(json.dumps(engine | dict(lanes=64, keeps_prefixes=False)))
+    assert sweep(job, tmp_path / "runs", "--limit", "1").returncode == 5
+    chosen = json.loads((tmp_path / "runs" / "tune" / "engine.json").read_text())
+    assert (chosen["lanes"], chosen["keeps_prefixes"]) == (2, True) == (engine["lanes"], engine["keeps_prefixes"])
+
+
 def test_a_spoilt_part_is_computed_again(whole, tmp_path):
     job, folder = whole
     runs = tmp_path / "runs"

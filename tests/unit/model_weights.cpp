@@ -74,7 +74,6 @@ TEST_F(ModelWeights, EveryTensorInItsPlace) {
   EXPECT_TRUE(filled_with(weights.output, 0, 5, 12));
   EXPECT_EQ(weights.rope_cos.sizes(), (std::vector<std::int64_t>{8, 4}));
   EXPECT_NEAR(weights.rope_sin[7][1].item<float>(), std::sin(7 / 100.0), 1e-6);
-  EXPECT_EQ(weights.hash, hash_model(folder_.path()));
 }
 
 /// Columns have gains of their own, rows numbers of their own; bfloat16 is the rounding of the float32
@@ -221,7 +220,6 @@ TEST_F(ModelWeights, WhoDoesNotReadIsGivenWhatTheReaderHas) {
       load({.reads = false, .share = [&](at::Tensor& tensor) { tensor.copy_(sent.at(next++)); }});
   EXPECT_EQ(next, sent.size());
   EXPECT_EQ(hash_memory(reader), hash_memory(other));
-  EXPECT_TRUE(other.hash.empty());
 }
 
 TEST_F(ModelWeights, HashesSeeEveryChange) {

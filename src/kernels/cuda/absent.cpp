@@ -5,6 +5,8 @@
 
 namespace headsweep::kernels {
 
+bool has_cuda() { return false; }
+
 template <class Operation>
 void launch(const Operation&, Number, void*) {
   throw BadInput("this build of headsweep has no CUDA kernels; build it where nvcc is");

@@ -61,7 +61,7 @@ def describe(found: dict) -> list[str]:
     alone = trials[0]["train"] + trials[0]["evaluation"]
     gains = [alone / (one["train"] + one["evaluation"]) for one in trials]
     lines = [f"CPU seconds a trial (one head of layer {LAYER} of the built-in model; training of {STEPS} steps, "
-             "evaluation as in the quickstart but for running text):", "",
+             "evaluation as in the quickstart but for running text and the loss of pairs):", "",
              "| lanes | " + " | ".join(str(one["lanes"]) for one in trials) + " |", "| --- |" + " --- |" * len(trials),
              "| training | " + " | ".join(f"{one['train']:.2f}" for one in trials) + " |",
              "| evaluation | " + " | ".join(f"{one['evaluation']:.2f}" for one in trials) + " |",

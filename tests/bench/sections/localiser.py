@@ -14,5 +14,5 @@ def measure(place: Place) -> dict:
 
 
 def describe(found: dict) -> list[str]:
-    return [f"Regression, area under the curve, direction and sigma of 8 x 32 heads of width 128 from 6,000 texts: "
+    return [f"Regression, area under the curve, direction and sigma of 32 x 32 heads of width 128, fitted on 6,000 texts, scored on 2,000 (target: 60 s): "
             f"**{found['seconds']:.1f} CPU seconds** ({found['heads_a_second']:.1f} heads a second)."]

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 
 from jobs import EVALUATION, TRAINING, single_heads, write_job
-from place import BENCH, WORLD, Place, python, run
+from place import BENCH, WORLD, Place, median, python, run, spread
 
 TITLE = "A whole trial with evaluation"
 HEADS, LAYERS = 8, [0, 1, 4, 7]
@@ -54,7 +54,7 @@ def measure_lean(tasks: Path) -> list[dict]:
                locations, "--batch", TRAINING["batch"], "--epochs", TRAINING["epochs"]).lines
 
 
-def measure(place: Place) -> dict:
+def measure_round(place: Place) -> dict:
     ours, results = measure_ours(place)
     tasks = results.parent / "tasks.json"
     write_tasks(results, tasks)
@@ -63,11 +63,16 @@ def measure(place: Place) -> dict:
                                  for part in ("train", "answers", "choice")})
 
 
-def describe(found: dict) -> list[str]:
-    parts, ours = found["lean"], found["ours"]
-    whole = sum(parts.values())
+def measure(place: Place) -> list[dict]:
+    return [measure_round(place) for _ in range(place.rounds)]
+
+
+def describe(found: list[dict]) -> list[str]:
+    parts = {part: median([one["lean"][part] for one in found]) for part in found[0]["lean"]}
+    ours, whole = median([one["ours"] for one in found]), sum(parts.values())
+    ratio = spread([sum(one["lean"].values()) / one["ours"] for one in found], 1)
     layers = ", ".join(map(str, LAYERS[1:]))
     return [f"Built-in model, single heads of layers {layers} at {HEADS} lanes, the quickstart's training (108 steps of 8 "
             "pairs), answers to 288 questions, multiple choice on 144; CPU seconds a trial:",
             f"headsweep **{ours:.2f}**, lean loop {whole:.2f} (training {parts['train']:.2f}, answers "
-            f"{parts['answers']:.2f}, multiple choice {parts['choice']:.2f}): **{whole / ours:.1f}** times."]
+            f"{parts['answers']:.2f}, multiple choice {parts['choice']:.2f}): **{ratio}** times."]
