@@ -95,6 +95,8 @@ struct MemoryAccount {
   double lane = 0;      ///< of a rank: each lane of a block at its largest moment
 };
 MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const DataSize& data, bool tied);
+/// Whether a rank that may take so many bytes for lanes and prefixes keeps the prefixes.
+bool keeps_prefixes(const JobSpec& job, const MemoryAccount& account, double bytes);
 /// Lanes, at least 1, whose tensors fit into so many bytes.
 int lanes_that_fit(const MemoryAccount& account, double bytes);
 

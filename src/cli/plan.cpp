@@ -55,10 +55,10 @@ void print_trials(const Plan& plan) {
 
 /// What becomes of the states below the first edited layer, with their bytes.
 std::string prefixes_text(const JobSpec& job, const MemoryAccount& memory) {
-  if (job.run.prefixes == Prefixes::recomputed) return "recomputed in each step";
-  const std::string kept = megabytes(memory.prefixes) + ", kept";
-  if (job.run.prefixes == Prefixes::kept) return kept;
-  return kept + " if that is less than half of a rank's memory, else recomputed in each step";
+  const std::string kept = megabytes(memory.prefixes) + ", kept", recomputed = "recomputed in each step";
+  if (job.run.prefixes == Prefixes::automatic && job.run.memory == 0)
+    return cat(kept, " if that is less than half of what a rank may take (run.memory), else ", recomputed);
+  return keeps_prefixes(job, memory, job.run.memory * (1 << 30)) ? kept : recomputed;
 }
 
 void print_blocks(const JobSpec& job, const Outline& outline) {

@@ -90,6 +90,11 @@ MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const 
   return account;
 }
 
+bool keeps_prefixes(const JobSpec& job, const MemoryAccount& account, double bytes) {
+  return job.run.prefixes == Prefixes::kept ||
+         (job.run.prefixes == Prefixes::automatic && account.prefixes < bytes / 2);
+}
+
 int lanes_that_fit(const MemoryAccount& account, double bytes) {
   return static_cast<int>(std::clamp((bytes - account.block) / account.lane, 1.0, 4096.0));
 }

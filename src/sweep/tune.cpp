@@ -98,8 +98,7 @@ Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, doub
   const ModelShape shape = shape_of(texts.config);
   const MemoryAccount account = account_memory(job, shape, size, texts.config.tied);
   const double budget = job.run.memory > 0 ? job.run.memory * (1 << 30) : share_of_free * free;
-  const bool keeps = job.run.prefixes == Prefixes::kept ||
-                     (job.run.prefixes == Prefixes::automatic && account.prefixes < budget / 2);
+  const bool keeps = keeps_prefixes(job, account, budget);
   const double left = budget - (keeps ? account.prefixes : 0);
   const int most = lanes_that_fit(account, left);
   Json tries = Json::array();

@@ -133,7 +133,6 @@ inline LaneEdits make_edits(const EditSet& set, const ModelConfig& config = smal
   }
   return edits;
 }
-/// Three lanes: layer 1 edits all of them, layer 2 lanes 0 and 2 by a constant gate, layer 3 lane 1.
 
 /// A model that is shaped otherwise than small_config, with edits.
 struct OddShape {
@@ -155,6 +154,7 @@ inline std::vector<OddShape> odd_shapes() {
   return shapes;
 }
 
+/// Three lanes: layer 1 edits all of them, layer 2 lanes 0 and 2 by a constant gate, layer 3 lane 1.
 inline LaneEdits mixed_edits() { return make_edits(edit_sets().front()); }
 inline std::string set_name(int index) { return edit_sets()[static_cast<std::size_t>(index)].name; }
 inline LaneEdits edits_of_set(int index) { return make_edits(edit_sets()[static_cast<std::size_t>(index)]); }

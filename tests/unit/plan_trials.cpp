@@ -207,6 +207,8 @@ TEST(Memory, LanesGrowWithWhatIsTrainedAndMeasured) {
   EXPECT_EQ(four.prefixes, 10 * 32 * 4.0 * (32 + 32));
   EXPECT_EQ(lanes_that_fit(four, four.block + 5.5 * four.lane), 5);
   EXPECT_EQ(lanes_that_fit(four, 0), 1);
+  EXPECT_TRUE(keeps_prefixes(job, four, 2.1 * four.prefixes));
+  EXPECT_FALSE(keeps_prefixes(job, four, 1.9 * four.prefixes));
 }
 
 TEST(Blocks, HoldTheUsualLanesWhereTheJobLeavesTheChoice) {

@@ -119,7 +119,7 @@ def describe(found: dict) -> list[str]:
     lines = [
         "CPU milliseconds, the optimiser's step included; the peers always in f32. In brackets: of headsweep's time what",
         "the layers below the first edited one take; of each ratio (peer / headsweep, median of the rounds) its target.",
-        "`of peak`: necessary operations (tests/bench/cost.hpp) over the time and over the best matrix product measured in",
+        "`of peak`: operations (counted by tests/bench/cost.hpp) over the time and over the best matrix product measured in",
         "the same process and precision. `losses`: largest difference of a step's loss (near 25 nats^2) from any peer's,",
         "the peers in f32.", "",
         "| | | headsweep | TRL | TRL, pi0 once | lean loop | x TRL | x pi0 once | x lean | of peak | losses |",
