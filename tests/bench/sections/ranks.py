@@ -10,7 +10,7 @@ TARGET = 0.95
 def measure(place: Place) -> dict:
     """The sweep has two seeds; each of the separate ones has one of them, so that the work is the same."""
     folder = place.folder("ranks")
-    sets = dict(random4=dict(random=dict(size=4, draws=8 if place.quick else 24)))
+    sets = dict(random4=dict(random=dict(size=4, draws=8 if place.quick else 36)))
 
     def start(name: str, seeds: list[int], ranks: int) -> Child:
         job = write_job(folder / f"{name}.yaml", sets, lanes=4, run=dict(seeds=seeds, lanes=4))
