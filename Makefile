@@ -35,7 +35,7 @@ test:  ## all tests but the long ones
 test-long:  ## all tests, the long ones too
 	HEADSWEEP_LONG=1 $(MAKE) test
 
-bench: build  ## measure beside today's tools, write tests/bench/RESULTS.md (40 minutes); BENCH=--quick: a look
+bench: build  ## measure beside today's tools, write tests/bench/RESULTS.md (100 minutes); BENCH=--quick: a look
 	cmake/setup.sh bench
 	cmake --build $(BUILD) --target bench_programs
 	$(PYTHON) tests/bench/compare.py --build $(BUILD) $(BENCH)

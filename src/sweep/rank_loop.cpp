@@ -183,7 +183,12 @@ SweepHeader prepare_header(const World& world, const HeaderInputs& in, SweepFold
   if (world.broadcast(stored ? "1" : "0") == "0") {
     log_line("probing every head ...");
     const std::vector<HeadTable> tables = run_localiser(world, in.job, in.texts, in.weights);
-    first_does(world, [&] { folder.write_header(make_header(in, tables)); });
+    all_do(world, [&] {
+      if (world.rank() == 0)
+        folder.write_header(make_header(in, tables));
+      else
+        in.ground.fold(0);  // what the others need next, while the first measures the unedited model
+    });
   }
   std::optional<SweepHeader> header;
   all_do(world, [&] {
@@ -215,14 +220,18 @@ ExitCode sweep_folder(const World& world, const Request& request, const RunOptio
   const Weights& weights = shared.weights;
   heart.beat();
   const JobSpec job = tune(world, request.job, texts, weights, folder);
-  const SweepHeader header = prepare_header(
-      world,
-      {.job = job, .identity = request.identity, .options = options, .texts = texts, .weights = weights},
-      folder);
+  Ground ground(job, texts, weights);
+  const SweepHeader header = prepare_header(world,
+                                            {.job = job,
+                                             .identity = request.identity,
+                                             .options = options,
+                                             .texts = texts,
+                                             .weights = weights,
+                                             .ground = ground},
+                                            folder);
   heart.beat();
   std::vector<HeadTable> tables;
   for (const HeadRows& rows : header.localiser) tables.push_back(table_of(rows, weights.config));
-  Ground ground(job, texts, weights);
   all_do(world, [&] { check_edits(weights, ground.fold(0).measured(job.training.edit_from).sample); });
 
   const BlockInputs inputs{.job = job,

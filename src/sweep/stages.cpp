@@ -225,8 +225,7 @@ SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& ta
   header.plan = make_plan(in.job, shape_of(in.weights.config), size_of_data(in.job, in.texts), &ranking);
   header.questions = question_rows(in.job, in.texts);
   for (int fold = 0; fold < header.plan.folds; ++fold) {
-    FoldGround ground(in.job, in.texts, in.weights, fold);
-    const Evaluation::Result& unedited = ground.evaluation().baseline();
+    const Evaluation::Result unedited = in.ground.fold(fold).evaluation().baseline();
     header.baseline.push_back(
         {.validation = unedited.validation, .test = unedited.test, .items = unedited.items});
   }

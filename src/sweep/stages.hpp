@@ -30,6 +30,7 @@ struct HeaderInputs {
   const RunOptions& options;
   const Texts& texts;
   const Weights& weights;
+  Ground& ground;
 };
 SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables);
 /// The tables as stored and back: what a resume uses in place of probing again.
