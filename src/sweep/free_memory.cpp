@@ -1,6 +1,7 @@
 // sweep: /proc/meminfo and the memory limits of control groups, version 2 and 1.
 #include "sweep/free_memory.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <headsweep/base.hpp>
 #include <limits>

@@ -2,9 +2,13 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <headsweep/sweep.hpp>
 #include <thread>
+#include <vector>
 
 #include "model/ops.hpp"
 
