@@ -6,7 +6,6 @@
 #include <headsweep/json.hpp>
 #include <limits>
 #include <set>
-#include <tuple>
 
 #include "sweep/agree.hpp"
 #include "sweep/free_memory.hpp"
@@ -82,14 +81,13 @@ int choose_lanes(const TrainingInputs& inputs, int most, SweepFolder& folder, Js
   return 1;
 }
 
-/// No more lanes than the largest group of trials that may share a block.
-int most_useful(const Plan& plan) {
-  std::map<std::tuple<EditKind, std::uint64_t, int, int>, int> groups;
-  int most = 1;
-  for (const Trial& trial : plan.trials)
-    most =
-        std::max(most, ++groups[{trial.edit, trial.seed, trial.fold, plan.at(trial.location).first_layer()}]);
-  return most;
+/// The trials of the largest block, if none were cut for its lanes.
+int most_useful(JobSpec job, const ModelShape& shape, const DataSize& size) {
+  job.run.lanes = std::numeric_limits<int>::max();
+  std::size_t most = 1;
+  for (const Block& block : make_plan(job, shape, size, nullptr).blocks)
+    most = std::max(most, block.trials.size());
+  return static_cast<int>(most);
 }
 
 Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, double free,
@@ -104,7 +102,7 @@ Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, doub
   Json tries = Json::array();
   int lanes = job.run.lanes;
   if (lanes == 0) {
-    const int useful = std::min({most, most_useful(make_plan(job, shape, size, nullptr)), most_tried});
+    const int useful = std::min({most, most_useful(job, shape, size), most_tried});
     TrainingSpec spec = job.training;
     spec.epochs = 1;
     const std::vector<Pair> pairs = pairs_to_time(texts, spec, job.seed);
