@@ -78,9 +78,12 @@ class Ticket {
   explicit Ticket(const World& world);  ///< collective
   /// The next number: 0, 1, 2, ..., each given to one rank.
   std::int64_t next();
+  /// From now on all ranks draw numbers beyond any that a sweep counts to.
+  void exhaust();
   void close();  ///< collective; frees the window
 
  private:
+  std::int64_t add(std::int64_t amount);  ///< returns what was there before
   struct Window;
   std::shared_ptr<Window> window_;
 };
@@ -103,6 +106,8 @@ class GpuGroup {
   void broadcast(void* data, std::size_t bytes);
   /// How many GPUs this machine shows to CUDA; 0 without CUDA.
   static int visible_devices();
+  /// A device's product name; "" without CUDA.
+  static std::string name_of(int device);
   /// Bytes that a device has free; 0 without CUDA.
   static double free_bytes(int device);
 

@@ -18,6 +18,8 @@ Isa best_isa();
 std::string to_text(Isa isa);
 /// Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX).
 bool has_bf16_products();
+/// What bits may hang on: maker and instruction set, `AMD cpu v4 with bf16`.
+std::string cpu_kind();
 /// Whether this build holds the CUDA kernels.
 bool has_cuda();
 

@@ -69,6 +69,7 @@ struct TrialRecord {
   double seconds = 0.0;        ///< its share of the block's wall time
   int attempt = 1;
   int rank = 0;
+  int lanes = 0;  ///< trials that were run with it; fewer than its block has where memory did not suffice
   Training training;
   float norm_a = not_measured, norm_b = not_measured;
   /// mean of |gate| * norm(write) / norm(r), at prompt and at answer tokens of the validation pairs

@@ -51,7 +51,8 @@ struct QuestionRow {
 struct SweepIdentity {
   std::map<std::string, std::string> settings;  ///< settings_of(job)
   std::string model_hash, data_hash;            ///< data: behaviour file, text file, tokenizer
-  std::string build;                            ///< program version, git revision, libraries
+  std::string build;     ///< program version, git revision, libraries, kind of processor
+  std::string begun_as;  ///< of an extended sweep: the sweep_hash that it was begun with
 };
 /// All of results.h5 but the trials' outcomes.
 struct SweepHeader {
@@ -122,30 +123,68 @@ class ResultsFile {
 
 /// One line of a state log.
 struct Event {
-  enum class Kind { start, done, given_up, run } kind = Kind::run;
+  enum class Kind { start, done, given_up, run, crashed } kind = Kind::run;
   std::string block{};
   double time = 0, seconds = 0;
   std::int64_t bytes = 0;
   std::string part_hash{};  ///< xxh64 of the part file
-  int rank = 0, trials = 0, failed_trials = 0;
+  int shard = 1, rank = 0, trials = 0, failed_trials = 0;
   std::string message{};
+  std::string host{};  ///< of a start
+  std::int64_t oom_kills =
+      0;  ///< of a start: processes that the host had killed for lack of memory till then
+};
+std::string event_line(const Event& event);
+
+/// A share of a sweep's blocks, for launches without a common MPI: they may share a folder, or have one each.
+struct Shard {
+  int index = 1, count = 1;  ///< index from 1
+  [[nodiscard]] bool whole() const { return count == 1; }
+  [[nodiscard]] bool owns(std::size_t block) const {
+    return static_cast<int>(block % static_cast<std::size_t>(count)) == index - 1;
+  }
+};
+
+inline constexpr double lock_silence = 300.0;  ///< s; an owner silent for longer is taken for dead
+
+/// Who works in a folder, as its lock says.
+struct FolderOwner {
+  std::string host;
+  std::int64_t pid = 0;
+  std::string job;    ///< SLURM_JOB_ID, empty outside Slurm
+  int restart = 0;    ///< SLURM_RESTART_COUNT
+  double beat = 0;    ///< when it was last heard of
+  bool lives = true;  ///< known on this host, else by its silence
+};
+
+/// A block that took the program down with it, again and again.
+struct Crashes {
+  int count = 0;
+  std::string message;  ///< of the last
 };
 
 /// The folder that `-o` names: sweep.yaml; header.h5 and probe.h5, what is known before the first block;
 /// parts/, state/, lock.
 class SweepFolder {
  public:
-  explicit SweepFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit SweepFolder(std::filesystem::path folder, Shard shard = {})
+      : folder_(std::move(folder)), shard_(shard) {}
   [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
+  [[nodiscard]] const Shard& shard() const { return shard_; }
   [[nodiscard]] std::filesystem::path results() const { return folder_ / "results.h5"; }
   [[nodiscard]] std::filesystem::path part_file(const std::string& block) const;
   [[nodiscard]] bool exists() const;  ///< a sweep has been started here
 
   /// Rank 0: checks that nothing or, with `resume`, the same sweep stands here; BadInput with what differs.
-  /// Takes the lock (BadInput with host and pid of a live owner).
+  /// Takes the lock (BadInput with host and pid of a live owner); shards of one sweep have a lock each.
   void open(const SweepIdentity& identity, bool resume, bool allow_other_build);
-  void release();  ///< gives the lock back
-  void beat();     ///< says that the owner lives
+  void release();  ///< gives the locks back
+  /// Says that the owner lives; false if another has taken the folder meanwhile.
+  [[nodiscard]] bool beat() const;
+  [[nodiscard]] std::vector<FolderOwner> owners() const;  ///< of all locks
+  /// Whether the header is there, or ours to make; false while another shard makes it.
+  [[nodiscard]] bool may_prepare() const;
+  void prepared();  ///< the header is there; lets the other shards go on
   /// A file of what was measured once, before the first block, to choose settings by.
   [[nodiscard]] std::filesystem::path tune_file(const std::string& name) const {
     return folder_ / "tune" / name;
@@ -159,14 +198,31 @@ class SweepFolder {
   [[nodiscard]] std::vector<std::string> finished_blocks(const Plan& plan, bool retry_failed = false) const;
   /// Writes the part, then logs it.
   void put(const Part& part, double seconds, int rank);
-  void log(const Event& event);                     ///< to this rank's own file
+  void log(Event event);                                       ///< to this rank's own file
+  [[nodiscard]] std::filesystem::path log_of(int rank) const;  ///< that file
   [[nodiscard]] std::vector<Event> events() const;  ///< of all ranks, by time; unreadable lines are skipped
   /// Gathers all finished parts into results.h5.
   Gathered gather() const;
+  /// Replaces the header by that of a larger plan of the same sweep; takes the lock for it.
+  void extend(const SweepHeader& header);
 
  private:
+  [[nodiscard]] std::filesystem::path lock_file() const;
+  void refuse_rivals() const;
   std::filesystem::path folder_;
+  Shard shard_;
 };
+
+/// Starts that no later event of their rank has ended, since the last `run` of their shard.
+std::vector<Event> in_hand(const std::vector<Event>& events);
+/// Crashes of each block since its last part.
+std::map<std::string, Crashes> crashes_of(const std::vector<Event>& events);
+/// Processes that this host has killed for lack of memory since it was started; 0 if it does not say.
+std::int64_t oom_kills();
+
+/// BadInput with what differs, but for what may be added to a sweep: locations, edits, seeds, learning rates.
+void require_extends(const std::filesystem::path& folder, const SweepIdentity& there,
+                     const SweepIdentity& now);
 
 /// Gathers the finished parts of several folders of one sweep (BadInput with what differs) into one file.
 Gathered gather_folders(const std::vector<SweepFolder>& folders, const std::filesystem::path& file);

@@ -17,10 +17,13 @@ namespace headsweep {
 struct RunOptions {
   std::filesystem::path folder;
   std::string command_line;
+  Shard shard;
   bool resume = false, retry_failed = false, allow_other_build = false, strict = false;
-  int max_failed = -1;   ///< stop after so many failed trials; -1: never
-  double max_hours = 0;  ///< stop in time for this; 0: no limit
-  int limit = 0;         ///< only so many blocks in this run; 0: all
+  bool share_gpus = false;  ///< more ranks than GPUs are meant
+  int max_failed = -1;      ///< stop after so many failed trials; -1: never
+  double max_hours = 0;     ///< stop in time for this; 0: no limit
+  double deadline = 0;      ///< stop in time for this moment, seconds since 1970; 0: none
+  int limit = 0;            ///< only so many blocks in this run; 0: all
 };
 
 /// The stop flag: raised by signals and limits, looked at between steps.
@@ -43,7 +46,9 @@ struct Standing {
   double started = 0, last_sign = 0;  ///< seconds since 1970
   double rate = 0;                    ///< trials a second since the last start; 0: unknown
   double seconds_left = -1;           ///< by cost; negative: unknown
-  std::vector<std::string> running;   ///< `rank 3: block 0123..., 12 s`
+  bool lives = false;                 ///< someone is at work in the folder
+  std::vector<FolderOwner> owners{};  ///< who is, or was when it ended without a word
+  std::vector<std::string> running;   ///< `rank 3 on n7: block 0123..., 8 trials, for 12 s`
   std::vector<std::string> errors;    ///< the last few
   bool gathered = false;              ///< results.h5 is there
 };
@@ -52,6 +57,11 @@ Standing standing_of(const SweepFolder& folder);
 std::string standing_text(const Standing& standing);
 /// `1 h 02 min`, `3 min 10 s`, `12 s`.
 std::string duration_text(double seconds);
+
+/// Adds the locations, strengths and seeds of a larger job to a sweep whose science is the same; rows that
+/// are there stay. Returns the numbers of trials before and after. BadInput with what may not differ.
+std::pair<std::size_t, std::size_t> extend_sweep(const std::filesystem::path& folder,
+                                                 const std::filesystem::path& job_file);
 
 /// The plan of a job before anything is run: `top` unresolved, cost and memory estimated.
 struct Outline {

@@ -1,6 +1,11 @@
 // cli: `headsweep run`: the only command that starts MPI.
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <headsweep/comm.hpp>
 #include <headsweep/sweep.hpp>
+#include <iomanip>
+#include <sstream>
 
 #include "cli/command.hpp"
 
@@ -11,8 +16,7 @@ Syntax syntax() {
   Syntax syntax{.usage = "headsweep run JOB -o FOLDER [options]",
                 .about =
                     "Runs the sweep of a job file. Under mpirun or srun the ranks share the blocks. What is "
-                    "finished is "
-                    "never lost: a killed run goes on with --resume, with any number of ranks.",
+                    "finished is never lost: a killed run goes on with --resume, with any number of ranks.",
                 .named = options::options_description("options"),
                 .positional = {"JOB"}};
   syntax.named.add_options()("output,o", options::value<std::string>(),
@@ -25,8 +29,38 @@ Syntax syntax() {
       "max-failed", options::value<int>(), "stop when more than so many trials have failed")(
       "max-hours", options::value<double>(),
       "begin no block that would not end within so many hours (exit code 5)")(
+      "deadline", options::value<std::string>(),
+      "the same for a moment: 2026-01-31T12:00:00 (local time, as squeue prints it) or seconds since 1970")(
+      "shard", options::value<std::string>(),
+      "I/N: compute the I-th of N shares of the blocks, where no MPI joins the machines")(
+      "share-gpus", options::bool_switch(), "more ranks than GPUs are meant: several use the same")(
       "limit", options::value<int>(), "compute at most so many blocks");
   return syntax;
+}
+
+/// `3/8`.
+Shard read_shard(const std::string& text) {
+  Shard shard;
+  char rest = 0;
+  const int read = std::sscanf(text.c_str(), "%d/%d%c", &shard.index, &shard.count, &rest);
+  if (read != 2 || shard.count < 1 || shard.count > 100'000 || shard.index < 1 || shard.index > shard.count)
+    throw BadUsage(cat("--shard ", text, ": write I/N, with I from 1 to N, for example 3/8"));
+  return shard;
+}
+
+/// Seconds since 1970; 0, no deadline, for what Slurm says of a job without a time limit.
+double read_moment(const std::string& text) {
+  if (text.empty() || text == "NONE" || text == "N/A" || text == "Unknown") return 0;
+  std::tm local{.tm_isdst = -1};
+  std::istringstream in(text);
+  in >> std::get_time(&local, "%Y-%m-%dT%H:%M:%S");
+  if (!in.fail() && in.peek() == EOF) return static_cast<double>(std::mktime(&local));
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  if (*end != '\0' || !(seconds > 0))
+    throw BadUsage(
+        cat("--deadline ", text, ": write a local time such as 2026-01-31T12:00:00, or seconds since 1970"));
+  return seconds;
 }
 
 RunOptions read_options(const CommandLine& line, const options::variables_map& values) {
@@ -40,6 +74,9 @@ RunOptions read_options(const CommandLine& line, const options::variables_map& v
   run.strict = values["strict"].as<bool>();
   if (values.count("max-failed") > 0) run.max_failed = values["max-failed"].as<int>();
   if (values.count("max-hours") > 0) run.max_hours = values["max-hours"].as<double>();
+  if (values.count("deadline") > 0) run.deadline = read_moment(values["deadline"].as<std::string>());
+  if (values.count("shard") > 0) run.shard = read_shard(values["shard"].as<std::string>());
+  run.share_gpus = values["share-gpus"].as<bool>();
   if (values.count("limit") > 0) run.limit = values["limit"].as<int>();
   if (run.max_hours < 0 || run.limit < 0) throw BadUsage("--max-hours and --limit are positive numbers");
   return run;

@@ -23,6 +23,13 @@ Syntax syntax() {
 }
 
 void print_json(const Standing& now) {
+  Json owners = Json::array();
+  for (const FolderOwner& one : now.owners)
+    owners.push_back({{"host", one.host},
+                      {"pid", one.pid},
+                      {"slurm_job", one.job},
+                      {"heard", utc_text(one.beat)},
+                      {"lives", one.lives}});
   const Json object = {{"blocks", now.blocks},
                        {"blocks_done", now.blocks_done},
                        {"trials", now.trials},
@@ -32,6 +39,8 @@ void print_json(const Standing& now) {
                        {"last_sign", utc_text(now.last_sign)},
                        {"trials_per_second", now.rate},
                        {"seconds_left", now.seconds_left < 0 ? Json(nullptr) : Json(now.seconds_left)},
+                       {"lives", now.lives},
+                       {"owners", owners},
                        {"running", now.running},
                        {"errors", now.errors},
                        {"gathered", now.gathered}};
@@ -43,6 +52,9 @@ void print_text(const Standing& now) {
   if (now.started > 0)
     std::cout << "started " << utc_text(now.started) << ", last sign of life "
               << duration_text(now_seconds() - now.last_sign) << " ago\n";
+  for (const FolderOwner& one : now.owners)
+    std::cout << (one.lives ? "at work: " : "ended without a word: ") << "pid " << one.pid << " on host "
+              << one.host << (one.job.empty() ? "" : ", Slurm job " + one.job) << "\n";
   for (const std::string& one : now.running) std::cout << "  " << one << "\n";
   for (const std::string& one : now.errors) std::cout << "  error: " << one << "\n";
   std::cout << (now.gathered ? "results.h5 is there" : "not gathered yet (headsweep gather)") << std::endl;

@@ -22,13 +22,15 @@ Ticket::Ticket(const World& world) : window_(std::make_shared<Window>()) {
   world.barrier();
 }
 
-std::int64_t Ticket::next() {
-  const std::int64_t one = 1;
-  std::int64_t drawn = 0;
-  mpi_ok(MPI_Fetch_and_op(&one, &drawn, MPI_INT64_T, 0, 0, MPI_SUM, window_->handle), "MPI_Fetch_and_op");
+std::int64_t Ticket::add(std::int64_t amount) {
+  std::int64_t before = 0;
+  mpi_ok(MPI_Fetch_and_op(&amount, &before, MPI_INT64_T, 0, 0, MPI_SUM, window_->handle), "MPI_Fetch_and_op");
   mpi_ok(MPI_Win_flush(0, window_->handle), "MPI_Win_flush");
-  return drawn;
+  return before;
 }
+
+std::int64_t Ticket::next() { return add(1); }
+void Ticket::exhaust() { add(std::int64_t{1} << 40); }
 
 void Ticket::close() {
   mpi_ok(MPI_Win_unlock_all(window_->handle), "MPI_Win_unlock_all");

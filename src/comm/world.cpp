@@ -5,6 +5,7 @@
 #include <headsweep/base.hpp>
 #include <headsweep/comm.hpp>
 
+#include "comm/launch.hpp"
 #include "comm/mpi.hpp"
 
 namespace headsweep {
@@ -55,11 +56,17 @@ struct World::Node {
 };
 
 World::World(int* argc, char*** argv) : node_(std::make_shared<Node>()) {
+  const Launch launch = launch_of([](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value != nullptr ? value : "");
+  });
+  if (!launch.joins) require_one_world(launch, 1);  // MPI_Init would end the process with words of its own
   int provided = MPI_THREAD_SINGLE;
   mpi_ok(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   mpi_ok(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   mpi_ok(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
   mpi_ok(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+  require_one_world(launch, size_);
   require(provided >= MPI_THREAD_FUNNELED, "MPI: thread level ", provided,
           " found, MPI_THREAD_FUNNELED is due");
   mpi_ok(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node_->ranks),

@@ -84,6 +84,16 @@ bool has_bf16_products() {
 #endif
 }
 
+std::string cpu_kind() {
+  std::string vendor = "cpu";
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  if (__builtin_cpu_is("amd")) vendor = "AMD cpu";
+  if (__builtin_cpu_is("intel")) vendor = "Intel cpu";
+#endif
+  return vendor + " " + to_text(best_isa()) + (has_bf16_products() ? " with bf16" : "");
+}
+
 template <class Operation>
 void run(const Operation& operation, Number number, std::int64_t begin, std::int64_t end, Isa isa) {
   float* memory = scratch(scratch_floats(operation));

@@ -11,22 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& kind_names() {
-  static const std::vector<std::string> names = {"start", "done", "given_up", "run"};
+  static const std::vector<std::string> names = {"start", "done", "given_up", "run", "crashed"};
   return names;
-}
-
-std::string to_line(const Event& event) {
-  Json json = {{"event", kind_names().at(static_cast<std::size_t>(event.kind))},
-               {"time", event.time},
-               {"rank", event.rank}};
-  if (!event.block.empty()) json["block"] = event.block;
-  if (event.trials > 0) json["trials"] = event.trials;
-  if (event.failed_trials > 0) json["failed_trials"] = event.failed_trials;
-  if (event.seconds > 0) json["seconds"] = event.seconds;
-  if (event.bytes > 0) json["bytes"] = event.bytes;
-  if (!event.part_hash.empty()) json["part_hash"] = event.part_hash;
-  if (!event.message.empty()) json["message"] = event.message;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Event from_line(const std::string& line) {
@@ -47,10 +33,13 @@ Event from_line(const std::string& line) {
           .seconds = json.contains("seconds") ? json_number(json, "seconds", where) : 0.0,
           .bytes = integer("bytes"),
           .part_hash = text("part_hash"),
+          .shard = json.contains("shard") ? static_cast<int>(integer("shard")) : 1,
           .rank = static_cast<int>(integer("rank")),
           .trials = static_cast<int>(integer("trials")),
           .failed_trials = static_cast<int>(integer("failed_trials")),
-          .message = text("message")};
+          .message = text("message"),
+          .host = text("host"),
+          .oom_kills = integer("oom_kills")};
 }
 
 /// Whether the last line was cut off by a kill, so that the next would be glued to it.
@@ -74,11 +63,25 @@ void read_log(const fs::path& file, std::vector<Event>* events) {
 
 }  // namespace
 
-void append_event(const fs::path& state_folder, const Event& event, Sync sync) {
-  std::string rank = to_text(event.rank);
-  rank.insert(0, rank.size() < 5 ? 5 - rank.size() : 0, '0');
-  const fs::path file = state_folder / cat("rank-", rank, ".log");
-  append_line(file, (ends_torn(file) ? "\n" : "") + to_line(event), sync == Sync::yes);
+std::string event_line(const Event& event) {
+  Json json = {{"event", kind_names().at(static_cast<std::size_t>(event.kind))},
+               {"time", event.time},
+               {"rank", event.rank}};
+  if (event.shard != 1) json["shard"] = event.shard;
+  if (!event.block.empty()) json["block"] = event.block;
+  if (event.trials > 0) json["trials"] = event.trials;
+  if (event.failed_trials > 0) json["failed_trials"] = event.failed_trials;
+  if (event.seconds > 0) json["seconds"] = event.seconds;
+  if (event.bytes > 0) json["bytes"] = event.bytes;
+  if (!event.part_hash.empty()) json["part_hash"] = event.part_hash;
+  if (!event.message.empty()) json["message"] = event.message;
+  if (!event.host.empty()) json["host"] = event.host;
+  if (event.oom_kills > 0) json["oom_kills"] = event.oom_kills;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void append_event(const fs::path& file, const Event& event, Sync sync) {
+  append_line(file, (ends_torn(file) ? "\n" : "") + event_line(event), sync == Sync::yes);
 }
 
 std::vector<Event> read_events(const fs::path& state_folder) {

@@ -7,8 +7,8 @@
 namespace headsweep {
 
 enum class Sync { no, yes };
-void append_event(const std::filesystem::path& state_folder, const Event& event, Sync sync);
-/// Of all ranks, by time.
+void append_event(const std::filesystem::path& log, const Event& event, Sync sync);
+/// Of all logs in a folder, by time.
 std::vector<Event> read_events(const std::filesystem::path& state_folder);
 
 }  // namespace headsweep

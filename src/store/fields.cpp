@@ -72,6 +72,7 @@ const std::vector<Field<TrialRecord, std::int32_t>>& trial_integers() {
   static const std::vector<Field<TrialRecord, std::int32_t>> fields = {
       field<TrialRecord, std::int32_t, &TrialRecord::rank>("rank"),
       field<TrialRecord, std::int32_t, &TrialRecord::attempt>("attempt"),
+      field<TrialRecord, std::int32_t, &TrialRecord::lanes>("lanes"),
       field<TrialRecord, std::int32_t, &TrialRecord::training, &Training::steps>("steps")};
   return fields;
 }

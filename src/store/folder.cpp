@@ -1,48 +1,35 @@
 // store/folder: the sweep folder: who may open it, its parts and what is left to do.
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <headsweep/store.hpp>
-#include <set>
 
 #include "store/events.hpp"
+#include "store/identity.hpp"
 #include "store/lock.hpp"
 
 namespace headsweep {
 namespace {
 
 namespace fs = std::filesystem;
-using Settings = std::map<std::string, std::string>;
-
-std::string value_or_absent(const Settings& settings, const std::string& key) {
-  const auto found = settings.find(key);
-  return found == settings.end() ? "absent" : cat("'", found->second, "'");
-}
-
-/// `key: there, now` of everything that is not the same.
-std::vector<std::string> differences(const SweepIdentity& there, const SweepIdentity& now) {
-  Settings old_keys = there.settings, new_keys = now.settings;
-  old_keys["hash of the model"] = there.model_hash;
-  new_keys["hash of the model"] = now.model_hash;
-  old_keys["hash of the data"] = there.data_hash;
-  new_keys["hash of the data"] = now.data_hash;
-  Settings all = old_keys;
-  all.insert(new_keys.begin(), new_keys.end());
-  std::vector<std::string> found;
-  for (const auto& [key, value] : all) {
-    const std::string before = value_or_absent(old_keys, key), after = value_or_absent(new_keys, key);
-    if (before != after) found.push_back(cat(key, " is ", before, " there and ", after, " now"));
-  }
-  return found;
-}
-
-void require_same(const fs::path& folder, const SweepIdentity& there, const SweepIdentity& now) {
-  const std::vector<std::string> found = differences(there, now);
-  require(found.empty(), folder.string(), ": another sweep: ", join(found, "; "), "; name a new folder");
-}
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   require(!error, folder.string(), ": cannot be made: ", error.message());
+}
+
+/// Whether the writer of `NAME.tmp-HOST-PID` may still be at it.
+bool is_being_written(const fs::path& file) {
+  std::error_code error;
+  const std::string name = file.filename().string();
+  const std::size_t host = name.find(".tmp-") + 5, pid = name.rfind('-') + 1;
+  if (pid <= host) return false;
+  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file, error);
+  return may_live(name.substr(host, pid - 1 - host), std::atoll(name.c_str() + pid),
+                  now_seconds() - std::chrono::duration<double>(age).count());
 }
 
 /// What a killed writer may have left.
@@ -51,42 +38,27 @@ void remove_temporaries(const fs::path& folder) {
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (entry.path().filename().string().find(".tmp-") != std::string::npos) left.push_back(entry.path());
-  for (const fs::path& file : left) fs::remove(file, error);
+  for (const fs::path& file : left)
+    if (!is_being_written(file)) fs::remove(file, error);
 }
 
-/// Hashes that were ever logged for a block's part.
-std::map<std::string, std::set<std::string>> logged_parts(const std::vector<Event>& events) {
-  std::map<std::string, std::set<std::string>> hashes;
-  for (const Event& event : events)
-    if (event.kind == Event::Kind::done) hashes[event.block].insert(event.part_hash);
-  return hashes;
-}
-
-bool holds_block(const Part& part, const Plan& plan, const Block& block) {
-  std::set<std::string> due, found;
-  for (const TrialId id : block.trials) due.insert(plan.at(id).hash);
-  for (const TrialRecord& record : part.records) found.insert(record.trial_hash);
-  return due == found;
-}
-
-/// Decodes a part only if its bytes are those that were logged; BadInput with what is wrong.
-Part read_finished(const fs::path& file, const std::set<std::string>& hashes) {
-  require(!hashes.empty(), file.string(), ": written, but not logged as finished");
-  const std::string bytes = read_file(file);
-  require(hashes.contains(hash_hex(bytes)), file.string(), ": ", bytes.size(), " bytes of hash ",
-          hash_hex(bytes), ", logged was ", *hashes.begin());
-  return decode_part(bytes, file.string());
-}
-
-void name_strangers(const fs::path& parts, const Plan& plan) {
-  std::set<std::string> known;
-  for (const Block& block : plan.blocks) known.insert(block.name);
+/// All lock files of a folder: `lock` of a whole sweep, `lock-2-of-8` of a shard.
+std::vector<fs::path> lock_files(const fs::path& folder) {
+  std::vector<fs::path> files;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(parts, error)) {
-    const fs::path& file = entry.path();
-    if (file.extension() == ".h5" && !known.contains(file.stem().string()))
-      log_error(cat(file.string(), ": of a block that is not in the plan; left aside"));
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "lock" || name.starts_with("lock-")) files.push_back(entry.path());
   }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+constexpr const char* header_lock = "lock-header";
+
+std::string padded(int number, std::size_t width) {
+  std::string text = to_text(number);
+  return text.insert(0, text.size() < width ? width - text.size() : 0, '0');
 }
 
 }  // namespace
@@ -112,39 +84,57 @@ void SweepFolder::open(const SweepIdentity& identity, bool resume, bool allow_ot
   make_folder(folder_ / "parts");
   make_folder(folder_ / "state");
   make_folder(folder_ / "tune");
-  take_lock(folder_ / "lock");
+  take_lock(lock_file());
+  try {
+    refuse_rivals();
+  } catch (const BadInput&) {
+    release();
+    throw;
+  }
   remove_temporaries(folder_);
   remove_temporaries(folder_ / "parts");
   remove_temporaries(folder_ / "tune");
 }
 
-void SweepFolder::release() { release_lock(folder_ / "lock"); }
-void SweepFolder::beat() { renew_lock(folder_ / "lock"); }
-
-std::vector<std::string> SweepFolder::finished_blocks(const Plan& plan, bool retry_failed) const {
-  const auto header = read_header();
-  const std::string due = header ? sweep_hash(header->identity) : "";
-  auto hashes = logged_parts(events());
-  std::vector<std::string> finished;
-  for (const Block& block : plan.blocks) {
-    const fs::path file = part_file(block.name);
-    if (!fs::exists(file) && hashes[block.name].empty()) continue;
-    try {
-      const Part part = read_finished(file, hashes[block.name]);
-      require(part.sweep_hash == due, file.string(), ": of sweep ", part.sweep_hash, ", this is sweep ", due);
-      require(part.block == block.name && holds_block(part, plan, block), file.string(), ": holds block ",
-              part.block, ", other trials than the plan's");
-      const bool failed =
-          std::any_of(part.records.begin(), part.records.end(),
-                      [](const TrialRecord& record) { return record.status == TrialStatus::failed; });
-      if (!failed || !retry_failed) finished.push_back(block.name);
-    } catch (const BadInput& error) {
-      log_error(cat(error.what(), "; the block does not count as done"));
-    }
-  }
-  name_strangers(folder_ / "parts", plan);
-  return finished;
+fs::path SweepFolder::lock_file() const {
+  return folder_ / (shard_.whole() ? "lock" : cat("lock-", shard_.index, "-of-", shard_.count));
 }
+
+void SweepFolder::refuse_rivals() const {
+  const std::string kin = cat("-of-", shard_.count);
+  for (const fs::path& file : lock_files(folder_)) {
+    const std::string name = file.filename().string();
+    const bool shard_of_the_same = !shard_.whole() && (name.ends_with(kin) || name == header_lock);
+    if (file == lock_file() || shard_of_the_same) continue;
+    const std::optional<FolderOwner> owner = owner_of(file);
+    if (owner && owner->lives) refuse(file, *owner);
+  }
+}
+
+void SweepFolder::release() {
+  prepared();
+  release_lock(lock_file());
+}
+
+bool SweepFolder::beat() const {
+  const fs::path header = folder_ / header_lock;
+  const std::optional<FolderOwner> preparing = owner_of(header);
+  if (preparing && preparing->host == host_name() && preparing->pid == ::getpid()) renew_lock(header);
+  return renew_lock(lock_file());
+}
+
+std::vector<FolderOwner> SweepFolder::owners() const {
+  std::vector<FolderOwner> owners;
+  for (const fs::path& file : lock_files(folder_))
+    if (auto owner = owner_of(file); owner && file.filename() != header_lock) owners.push_back(*owner);
+  return owners;
+}
+
+bool SweepFolder::may_prepare() const {
+  return shard_.whole() || exists() || try_lock(folder_ / header_lock);
+}
+
+void SweepFolder::prepared() { release_lock(folder_ / header_lock); }
 
 void SweepFolder::put(const Part& part, double seconds, int rank) {
   const std::string image = encode_part(part);
@@ -153,20 +143,40 @@ void SweepFolder::put(const Part& part, double seconds, int rank) {
   event.bytes = static_cast<std::int64_t>(image.size());
   event.part_hash = hash_hex(image);
   event.rank = rank;
+  event.shard = shard_.index;
   event.trials = static_cast<int>(part.records.size());
   for (const TrialRecord& record : part.records) {
     if (record.status != TrialStatus::failed) continue;
     if (event.failed_trials++ == 0)
       event.message = cat("trial ", record.trial.value, ": ", record.stage, ": ", record.message);
   }
-  append_event(folder_ / "state", event, Sync::yes);
+  append_event(log_of(rank), event, Sync::yes);
 }
 
-void SweepFolder::log(const Event& event) { append_event(folder_ / "state", event, Sync::no); }
+fs::path SweepFolder::log_of(int rank) const {
+  const std::string shard = shard_.whole() ? "" : cat("shard-", padded(shard_.index, 3), "-");
+  return folder_ / "state" / cat(shard, "rank-", padded(rank, 5), ".log");
+}
+
+void SweepFolder::log(Event event) {
+  event.shard = shard_.index;
+  append_event(log_of(event.rank), event, Sync::no);
+}
 
 std::vector<Event> SweepFolder::events() const { return read_events(folder_ / "state"); }
 
-Gathered SweepFolder::gather() const { return gather_folders({*this}, results()); }
+Gathered SweepFolder::gather() const {
+  require(exists(), folder_.string(), ": holds no sweep (no sweep.yaml)");
+  const Turn turn(folder_ / "state" / "gathering");  // the last of several shards gathers the most
+  return gather_folders({*this}, results());
+}
+
+void SweepFolder::extend(const SweepHeader& header) {
+  take_lock(lock_file());
+  refuse_rivals();
+  write_header(header);
+  release();
+}
 
 Gathered gather_folders(const std::vector<SweepFolder>& folders, const fs::path& file) {
   std::optional<SweepHeader> first;

@@ -121,6 +121,7 @@ void write_baseline(ColumnWriter* out, const SweepHeader& header) {
 }  // namespace
 
 std::string sweep_hash(const SweepIdentity& identity) {
+  if (!identity.begun_as.empty()) return identity.begun_as;
   std::string text;
   for (const auto& [key, value] : identity.settings)
     text += cat(key.size(), " ", key, value.size(), " ", value);

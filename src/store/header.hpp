@@ -22,7 +22,7 @@ void write_design(ColumnWriter* out, const SweepHeader& header);
 SweepHeader read_design(ColumnReader* in);
 std::vector<HeadRows> read_probe(ColumnReader* in);
 
-Location read_location(ColumnReader* in, std::uint64_t row, int heads);
+std::vector<Location> read_locations(ColumnReader* in, h5::Rows rows, int heads);
 std::vector<QuestionRow> read_questions(ColumnReader* in);
 SweepHeader::Baseline read_baseline(ColumnReader* in, std::uint64_t fold);
 EditKind parse_edit(const std::string& text);

@@ -87,19 +87,29 @@ EditKind parse_edit(const std::string& text) {
   return parse_kind(text, {optimal, iti, lora}, "trials/edit");
 }
 
-Location read_location(ColumnReader* in, std::uint64_t row, int heads) {
-  const h5::Rows one{row, 1};
-  Location location{.name = in->read_texts("locations/name", one).front(),
-                    .set = in->read_texts("locations/set", one).front(),
-                    .kind = parse_location(in->read_texts("locations/kind", one).front()),
-                    .draw = in->read_rows<std::int32_t>("locations/draw", one).front(),
-                    .fold = in->read_rows<std::int32_t>("locations/fold", one).front(),
-                    .heads = {},
-                    .matched_to = in->read_texts("locations/matched_to", one).front()};
-  const auto mask = in->read_rows<std::uint8_t>("locations/mask", one);
-  for (int i = 0; i < static_cast<int>(mask.size()); ++i)
-    if (mask[static_cast<std::size_t>(i)] != 0) location.heads.push_back({i / heads, i % heads});
-  return location;
+std::vector<Location> read_locations(ColumnReader* in, h5::Rows rows, int heads) {
+  const auto name = in->read_texts("locations/name", rows);
+  const auto set = in->read_texts("locations/set", rows);
+  const auto kind = in->read_texts("locations/kind", rows);
+  const auto draw = in->read_rows<std::int32_t>("locations/draw", rows);
+  const auto fold = in->read_rows<std::int32_t>("locations/fold", rows);
+  const auto matched_to = in->read_texts("locations/matched_to", rows);
+  const auto mask = in->read_rows<std::uint8_t>("locations/mask", rows);
+  const std::size_t width = in->extent("head_row");
+  std::vector<Location> locations;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    locations.push_back({.name = name[i],
+                         .set = set[i],
+                         .kind = parse_location(kind[i]),
+                         .draw = draw[i],
+                         .fold = fold[i],
+                         .heads = {},
+                         .matched_to = matched_to[i]});
+    for (std::size_t head = 0; head < width; ++head)
+      if (mask[i * width + head] != 0)
+        locations.back().heads.push_back({static_cast<int>(head) / heads, static_cast<int>(head) % heads});
+  }
+  return locations;
 }
 
 std::vector<QuestionRow> read_questions(ColumnReader* in) {
@@ -129,7 +139,9 @@ SweepHeader::Baseline read_baseline(ColumnReader* in, std::uint64_t fold) {
 SweepHeader read_design(ColumnReader* in) {
   SweepHeader header;
   header.identity = {parse_settings(in->attribute("settings")), in->attribute("model_hash"),
-                     in->attribute("data_hash"), in->attribute("build")};
+                     in->attribute("data_hash"), in->attribute("build"), ""};
+  const std::string begun_as = in->attribute("sweep_hash");
+  if (begun_as != sweep_hash(header.identity)) header.identity.begun_as = begun_as;
   header.job_text = in->attribute("job");
   header.resolved_job = in->attribute("resolved_job");
   header.command_line = in->attribute("command_line");
@@ -141,8 +153,7 @@ SweepHeader read_design(ColumnReader* in) {
   sound(heads > 0 && in->size("head_row") == heads * header.plan.shape.layers,
         "locations/mask: ", in->size("head_row"), " heads, the model has ", header.plan.shape.layers, " x ",
         heads);
-  for (int row = 0; row < in->size("location"); ++row)
-    header.plan.locations.push_back(read_location(in, static_cast<std::uint64_t>(row), heads));
+  header.plan.locations = read_locations(in, {0, in->extent("location")}, heads);
   read_trials(in, &header.plan);
   read_blocks(in, &header.plan);
   header.questions = read_questions(in);

@@ -17,32 +17,58 @@
 namespace headsweep {
 namespace {
 
-struct Owner {
-  std::string host;
-  std::int64_t pid = 0;
-  std::string job;  // SLURM_JOB_ID, empty outside Slurm
-  double beat = 0;
-};
+using Owner = FolderOwner;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
 
 Owner this_process() {
-  const char* job = std::getenv("SLURM_JOB_ID");
-  return {host_name(), ::getpid(), job != nullptr ? job : "", now_seconds()};
+  return {.host = host_name(),
+          .pid = ::getpid(),
+          .job = variable("SLURM_JOB_ID"),
+          .restart = std::atoi(variable("SLURM_RESTART_COUNT").c_str()),
+          .beat = now_seconds(),
+          .lives = true};
 }
 
 bool same_process(const Owner& a, const Owner& b) { return a.host == b.host && a.pid == b.pid; }
 
-/// The open lock file; no other process of a host that knows flock holds it at the same time.
+std::string silence_of(const Owner& owner) {
+  return cat("last heard of ", static_cast<int>(now_seconds() - owner.beat), " s ago");
+}
+
+/// A descriptor of the file that no other process of a host that knows flock has at the same time.
+int open_alone(const std::filesystem::path& file) {
+  int descriptor = -1;
+  struct stat opened {};
+  do {  // again, if the owner removed the file between our open and our flock
+    if (descriptor >= 0) ::close(descriptor);
+    descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    require(descriptor >= 0, file.string(), ": cannot be written: ", std::strerror(errno));
+    ::flock(descriptor, LOCK_EX);  // where a file system has none, the content alone decides
+  } while (::fstat(descriptor, &opened) == 0 && opened.st_nlink == 0);
+  return descriptor;
+}
+
+Owner parse_owner(const std::string& text, const std::string& name) {
+  const Json json = parse_json(text, name);
+  Owner owner{.host = json_text(json, "host", name),
+              .pid = json_integer(json, "pid", name, 1, INT32_MAX),
+              .job = json_text(json, "job", name),
+              .restart = json.contains("restart")
+                             ? static_cast<int>(json_integer(json, "restart", name, 0, INT32_MAX))
+                             : 0,
+              .beat = json_number(json, "beat", name)};
+  owner.lives = may_live(owner.host, owner.pid, owner.beat);
+  return owner;
+}
+
+/// The open lock file, ours alone for as long as this lives.
 class LockFile {
  public:
-  explicit LockFile(const std::filesystem::path& file) : file_(file) {
-    struct stat opened {};
-    do {  // again, if the owner removed the file between our open and our flock
-      if (descriptor_ >= 0) ::close(descriptor_);
-      descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-      require(descriptor_ >= 0, file.string(), ": cannot be written: ", std::strerror(errno));
-      ::flock(descriptor_, LOCK_EX);  // where a file system has none, the content alone decides
-    } while (::fstat(descriptor_, &opened) == 0 && opened.st_nlink == 0);
-  }
+  explicit LockFile(const std::filesystem::path& file) : file_(file), descriptor_(open_alone(file)) {}
   ~LockFile() { ::close(descriptor_); }
   LockFile(const LockFile&) = delete;
 
@@ -52,17 +78,18 @@ class LockFile {
     const ssize_t size = ::pread(descriptor_, bytes, sizeof bytes, 0);
     if (size <= 0) return std::nullopt;
     try {
-      const std::string name = file_.string();
-      const Json owner = parse_json({bytes, static_cast<std::size_t>(size)}, name);
-      return Owner{json_text(owner, "host", name), json_integer(owner, "pid", name, 1, INT32_MAX),
-                   json_text(owner, "job", name), json_number(owner, "beat", name)};
+      return parse_owner({bytes, static_cast<std::size_t>(size)}, file_.string());
     } catch (const BadInput&) {
       return std::nullopt;
     }
   }
 
   void write(const Owner& owner) const {
-    const Json json = {{"host", owner.host}, {"pid", owner.pid}, {"job", owner.job}, {"beat", owner.beat}};
+    const Json json = {{"host", owner.host},
+                       {"pid", owner.pid},
+                       {"job", owner.job},
+                       {"restart", owner.restart},
+                       {"beat", owner.beat}};
     const std::string line = json.dump() + "\n";
     const auto size = static_cast<ssize_t>(line.size());
     const bool ok = ::pwrite(descriptor_, line.data(), line.size(), 0) == size &&
@@ -87,32 +114,58 @@ bool runs_here(std::int64_t pid) {
 }
 
 bool may_take_from(const Owner& owner, const Owner& self) {
-  if (same_process(owner, self)) return true;
-  if (!self.job.empty() && owner.job == self.job) return true;  // requeued
-  if (owner.host == self.host) return !runs_here(owner.pid);
-  return self.beat - owner.beat > lock_silence;
+  if (same_process(owner, self) || !owner.lives) return true;
+  return !self.job.empty() && owner.job == self.job && owner.restart < self.restart;  // requeued
+}
+
+/// Takes the lock, or says who holds it.
+std::optional<Owner> take_or_tell(const std::filesystem::path& file) {
+  const LockFile lock(file);
+  const Owner self = this_process();
+  std::optional<Owner> owner = lock.read();
+  if (owner && !may_take_from(*owner, self)) return owner;
+  lock.write(self);
+  return std::nullopt;
 }
 
 }  // namespace
 
-void take_lock(const std::filesystem::path& file) {
-  const LockFile lock(file);
-  const Owner self = this_process();
-  const std::optional<Owner> owner = lock.read();
-  if (owner && !may_take_from(*owner, self))
-    throw BadInput(cat(file.string(), ": a sweep with pid ", owner->pid, " on host ", owner->host,
-                       " is at work in this folder, last heard of ",
-                       static_cast<int>(self.beat - owner->beat), " s ago; wait for its end or stop it"));
-  lock.write(self);
+bool may_live(const std::string& host, std::int64_t pid, double time) {
+  return host == host_name() ? runs_here(pid) : now_seconds() - time <= lock_silence;
 }
 
-void renew_lock(const std::filesystem::path& file) {
+void take_lock(const std::filesystem::path& file) {
+  const std::optional<Owner> owner = take_or_tell(file);
+  if (owner) refuse(file, *owner);
+}
+
+bool try_lock(const std::filesystem::path& file) { return !take_or_tell(file); }
+
+void refuse(const std::filesystem::path& file, const Owner& owner) {
+  throw BadInput(cat(file.string(), ": a sweep with pid ", owner.pid, " on host ", owner.host,
+                     " is at work in this folder, ", silence_of(owner), "; wait for its end or stop it"));
+}
+
+std::optional<Owner> owner_of(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  try {
+    return parse_owner(read_file(file), file.string());
+  } catch (const BadInput&) {
+    return std::nullopt;
+  }
+}
+
+Turn::Turn(const std::filesystem::path& file) : descriptor_(open_alone(file)) {}
+Turn::~Turn() { ::close(descriptor_); }
+
+bool renew_lock(const std::filesystem::path& file) {
   const LockFile lock(file);
   const Owner self = this_process();
   const std::optional<Owner> owner = lock.read();
-  if (owner && !same_process(*owner, self))
-    throw BadInput(cat(file.string(), ": taken over by pid ", owner->pid, " on host ", owner->host));
+  if (owner && !same_process(*owner, self)) return false;
   lock.write(self);
+  return true;
 }
 
 void release_lock(const std::filesystem::path& file) {

@@ -1,20 +1,40 @@
-// store/lock: one sweep at a time in a folder. The lock file names its owner and when it was last heard of.
+// store/lock: one sweep at a time in a folder. A lock file names its owner and when it was last heard of.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <headsweep/store.hpp>
+#include <optional>
 #include <string>
 
 namespace headsweep {
 
-inline constexpr double lock_silence = 300.0;  ///< s; an owner silent for longer is taken for dead
-
-/// Takes the lock: if it is free, its owner is this process or another of the same Slurm job, its process is
-/// dead on this host, or it has been silent for too long. Otherwise BadInput with host and pid.
+/// Takes the lock: if it is free, its owner is this process, an earlier start of the same Slurm job, a dead
+/// process of this host, or has been silent for too long. Otherwise BadInput with host and pid.
 void take_lock(const std::filesystem::path& file);
-/// Says that the owner lives; BadInput if another has taken the lock meanwhile.
-void renew_lock(const std::filesystem::path& file);
+/// The same; false where another owns it.
+bool try_lock(const std::filesystem::path& file);
+/// Throws what take_lock does.
+[[noreturn]] void refuse(const std::filesystem::path& file, const FolderOwner& owner);
+/// Says that the owner lives; false if another has taken the lock meanwhile.
+bool renew_lock(const std::filesystem::path& file);
 /// Removes the lock if it is ours.
 void release_lock(const std::filesystem::path& file);
+/// Who holds the lock; none if nobody does, or the file cannot be read.
+std::optional<FolderOwner> owner_of(const std::filesystem::path& file);
+/// Whether a process that was last heard of at `time` may still run: known on this host, else by its silence.
+bool may_live(const std::string& host, std::int64_t pid, double time);
+
+/// Held while something is made that only one process may make at a time; waits for it.
+class Turn {
+ public:
+  explicit Turn(const std::filesystem::path& file);
+  ~Turn();
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
 
 }  // namespace headsweep

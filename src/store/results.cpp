@@ -85,7 +85,8 @@ ResultsFile::Row ResultsFile::trial(TrialId id) const {
         place >= 0 && place < in.size("location") && result.fold >= 0 && result.fold < in.size("fold");
     sound(fits, "trials: row ", id.value, " is at location ", place, ", fold ", result.fold,
           ", which do not exist");
-    const Location location = read_location(&in, static_cast<std::uint64_t>(place), state_->heads);
+    const Location location =
+        read_locations(&in, {static_cast<std::uint64_t>(place), 1}, state_->heads).front();
     result.location = location.name;
     result.heads = location.heads;
     result.edit = in.read_texts("trials/edit", row).front();

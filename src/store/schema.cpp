@@ -111,6 +111,8 @@ void add_trials(Table* table) {
   add("seconds", f64, "s", "the trial's share of its block's wall time");
   add("rank", i32, "1", "rank that ran it; -1: missing");
   add("attempt", i32, "1", "1, or 2 after a retry; 0: missing");
+  add("lanes", i32, "trials",
+      "trials that were run with it: its block's, or fewer for lack of memory; 0: missing");
   add("build", text, "text", "hash of the program's build; the root attribute `builds` tells it in full");
   add("train_loss", f32, "nats^2", "objective, mean over the last tenth of the last epoch");
   add("val_loss", f32, "nats^2", "objective on all validation pairs, with the final edit");

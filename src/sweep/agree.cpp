@@ -1,6 +1,7 @@
 // sweep: shared errors, told as one byte of exit code and the message.
 #include "sweep/agree.hpp"
 
+#include <algorithm>
 #include <headsweep/base.hpp>
 
 namespace headsweep {
@@ -23,6 +24,22 @@ void first_does(const World& world, const std::function<void()>& work) {
   all_do(world, [&] {
     if (world.rank() == 0) work();
   });
+}
+
+void require_agreement(const World& world, const Fingerprint& own) {
+  for (const auto& [what, value] : own) {
+    const std::vector<std::string> hosts = world.all_gather(host_name()), values = world.all_gather(value);
+    const auto known = [](const std::string& one) { return !one.empty(); };
+    const auto first = std::find_if(values.begin(), values.end(), known);
+    const auto other = std::find_if(values.begin(), values.end(),
+                                    [&](const std::string& one) { return known(one) && one != *first; });
+    if (other == values.end()) continue;
+    const auto place = [&](auto at) {
+      return cat("rank ", at - values.begin(), " on ", hosts[static_cast<std::size_t>(at - values.begin())]);
+    };
+    throw SharedError(ExitCode::bad_input, cat(what, ": ", place(other), " has '", *other, "', ",
+                                               place(first), " has '", *first, "'; all ranks need the same"));
+  }
 }
 
 }  // namespace headsweep

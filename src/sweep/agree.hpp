@@ -20,4 +20,9 @@ void all_do(const World& world, const std::function<void()>& work);
 /// Rank 0 does `work`, the others wait; its Error is thrown on all. Collective.
 void first_does(const World& world, const std::function<void()>& work);
 
+/// What a rank starts with: {`hash of the data`, `01ab...`}, ...; what it does not know is empty.
+using Fingerprint = std::vector<std::pair<std::string, std::string>>;
+/// Refuses on every rank what is not the same on all that know it. Collective.
+void require_agreement(const World& world, const Fingerprint& own);
+
 }  // namespace headsweep

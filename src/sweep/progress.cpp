@@ -19,20 +19,10 @@ std::string padded(int value) { return value < 10 ? cat("0", value) : cat(value)
 /// One decimal is enough for a rate.
 std::string short_number(double value) { return to_text(std::round(value * 10) / 10); }
 
-/// What is in hand: blocks started and not ended since the last start of a run.
-std::vector<std::string> running_now(const std::vector<Event>& events) {
-  std::map<int, const Event*> in_hand;
-  for (const Event& event : events) {
-    if (event.kind == Event::Kind::run) in_hand.clear();
-    if (event.kind == Event::Kind::start) in_hand[event.rank] = &event;
-    const bool ends = event.kind == Event::Kind::done || event.kind == Event::Kind::given_up;
-    if (ends) in_hand.erase(event.rank);
-  }
-  std::vector<std::string> lines;
-  for (const auto& [rank, event] : in_hand)
-    lines.push_back(cat("rank ", rank, ": block ", event->block, ", ", event->trials, " trials, for ",
-                        duration_text(now_seconds() - event->time)));
-  return lines;
+std::string running_text(const Event& start) {
+  const std::string shard = start.shard > 1 ? cat("shard ", start.shard, ", ") : "";
+  return cat(shard, "rank ", start.rank, " on ", start.host, ": block ", start.block, ", ", start.trials,
+             " trials, for ", duration_text(now_seconds() - start.time));
 }
 
 }  // namespace
@@ -84,7 +74,11 @@ Standing standing_of(const SweepFolder& folder) {
     if (event.kind == Event::Kind::run) since = event.time;
   Standing now = standing_of(header->plan, events, since);
   now.gathered = std::filesystem::exists(folder.results());
-  if (now.blocks_done < now.blocks) now.running = running_now(events);
+  now.owners = folder.owners();
+  now.lives =
+      std::any_of(now.owners.begin(), now.owners.end(), [](const auto& owner) { return owner.lives; });
+  if (now.lives)
+    for (const Event& start : in_hand(events)) now.running.push_back(running_text(start));
   return now;
 }
 

@@ -80,7 +80,11 @@ std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
 
 }  // namespace
 
-at::Device choose_device(const JobSpec& job, const World& world) {
+std::string device_kind(at::Device device) {
+  return device.is_cuda() ? GpuGroup::name_of(device.index()) : kernels::cpu_kind();
+}
+
+at::Device choose_device(const JobSpec& job, const World& world, bool share_gpus) {
   if (job.model.device == Device::cpu) return at::kCPU;
   const int visible = GpuGroup::visible_devices();
   std::string obstacle;
@@ -88,14 +92,15 @@ at::Device choose_device(const JobSpec& job, const World& world) {
     obstacle = "no GPU is visible";
   else if (!kernels::has_cuda())
     obstacle = "this build has no CUDA kernels; build it where nvcc is";
-  else if (world.node_size() > visible)
-    obstacle = cat(world.node_size(), " ranks for ", visible, " visible GPUs; start one rank a GPU");
+  else if (world.node_size() > visible && !share_gpus)
+    obstacle = cat(world.node_size(), " ranks for ", visible,
+                   " visible GPUs; start one rank a GPU, or let them share with --share-gpus");
   if (!obstacle.empty()) obstacle = host_name() + ": " + obstacle;
   const std::vector<std::string> obstacles = world.all_gather(obstacle);  // one kind of device for all ranks
   const bool anywhere = world.max(visible) > 0;
   const auto first =
       std::find_if(obstacles.begin(), obstacles.end(), [](const auto& o) { return !o.empty(); });
-  if (first == obstacles.end()) return {at::kCUDA, static_cast<at::DeviceIndex>(world.node_rank())};
+  if (first == obstacles.end()) return {at::kCUDA, static_cast<at::DeviceIndex>(world.node_rank() % visible)};
   all_do(world,
          [&] { require(job.model.device != Device::cuda, "model.device: cuda is asked for, but ", *first); });
   if (anywhere) log_line(cat("the model runs on the CPU: ", *first));
@@ -154,23 +159,19 @@ SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelCo
 
 }  // namespace
 
+bool reads_weights(const World& world, at::Device device) {
+  return device.is_cuda() ? world.rank() == 0 : world.node_rank() == 0;
+}
+
 SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
-                            const RunOptions& options) {
-  const at::Device device = choose_device(job, world);
-  const LoadOptions load{.number = number_of(job), .device = device, .strict = options.strict};
+                            at::Device device, bool strict) {
+  const LoadOptions load{.number = number_of(job), .device = device, .strict = strict};
   all_do(world, [&] {
     require(load.number == at::kFloat || device.is_cuda() || kernels::has_bf16_products(), host_name(),
             ": model.precision: bf16 is asked for, but this CPU has no bfloat16 products (AVX512-BF16, AMX); "
             "use f32");
   });
   return device.is_cuda() ? load_on_gpus(world, job, config, load) : load_on_hosts(world, job, config, load);
-}
-
-SweepIdentity identity_of(const JobSpec& job, const Texts& texts) {
-  return {.settings = settings_of(job),
-          .model_hash = hash_model(job.model.folder),
-          .data_hash = texts.hash,
-          .build = build_text()};
 }
 
 std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, const Texts& texts,

@@ -8,8 +8,10 @@
 
 namespace headsweep {
 
-/// The device of this rank; BadInput where the job asks for a GPU that is not there.
-at::Device choose_device(const JobSpec& job, const World& world);
+/// The device of this rank; BadInput where the job asks for a GPU that is not there. Collective.
+at::Device choose_device(const JobSpec& job, const World& world, bool share_gpus);
+/// What the bits of a device may hang on: the GPU's name, or the kind of CPU.
+std::string device_kind(at::Device device);
 /// Weights and the memory that they lie in, if that is shared.
 struct SharedWeights {
   std::shared_ptr<NodeMemory> memory;
@@ -17,8 +19,9 @@ struct SharedWeights {
 };
 /// Weights on every rank: on CPU one prepared copy a host, on GPUs read by rank 0 and broadcast. Collective.
 SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
-                            const RunOptions& options);
-SweepIdentity identity_of(const JobSpec& job, const Texts& texts);
+                            at::Device device, bool strict);
+/// Whether this rank opens the model's files.
+bool reads_weights(const World& world, at::Device device);
 
 /// One localiser table per fold; calls of `capture` are shared among the ranks and gathered. Collective.
 std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, const Texts& texts,

@@ -64,12 +64,11 @@ std::vector<Pair> pairs_to_time(const Texts& texts, const TrainingSpec& spec, st
 }
 
 /// The fewest lanes whose time a lane is about the least; {lanes, seconds} of each try.
-int choose_lanes(const TrainingInputs& inputs, int most, SweepFolder& folder, Json& tries) {
+int choose_lanes(const TrainingInputs& inputs, int most, Json& tries) {
   double least = std::numeric_limits<double>::infinity();
   std::vector<std::pair<int, double>> measured;
   for (int lanes = 1;; lanes = std::min(2 * lanes, most)) {
     const double seconds = time_lanes(inputs, lanes);
-    folder.beat();
     tries.push_back({{"lanes", lanes}, {"seconds_a_lane_and_step", seconds}});
     measured.emplace_back(lanes, seconds);
     const bool gains = seconds * good_enough < least;
@@ -90,8 +89,7 @@ int most_useful(JobSpec job, const ModelShape& shape, const DataSize& size) {
   return static_cast<int>(most);
 }
 
-Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, double free,
-            SweepFolder& folder) {
+Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, double free) {
   const DataSize size = size_of_data(job, texts);
   const ModelShape shape = shape_of(texts.config);
   const MemoryAccount account = account_memory(job, shape, size, texts.config.tied);
@@ -111,7 +109,7 @@ Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, doub
       TrainingData data = pack_training(weights, pairs, spec, 0, 0);
       data.keeps_prefixes = keeps;
       TrainingPrefixes prefixes(weights, data);
-      lanes = choose_lanes({weights, data, prefixes, spec}, useful, folder, tries);
+      lanes = choose_lanes({weights, data, prefixes, spec}, useful, tries);
     }
   }
   const double wanted = account.block + lanes * account.lane;
@@ -140,7 +138,7 @@ JobSpec tune(const World& world, JobSpec job, const Texts& texts, const Weights&
     const bool chosen = std::filesystem::exists(file);
     require(chosen || !folder.exists(), file.string(),
             ": missing beside sweep.yaml; it fixes the sweep's bits");
-    if (!folder.exists()) write_file(file, choose(job, texts, weights, free, folder).dump(2) + "\n");
+    if (!folder.exists()) write_file(file, choose(job, texts, weights, free).dump(2) + "\n");
     text = read_file(file);
   });
   text = world.broadcast(text);

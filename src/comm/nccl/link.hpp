@@ -13,6 +13,8 @@ class NcclLink {
   static int count_devices();
   /// The device's place on this machine's bus: what NCCL tells GPUs apart by; "" without NCCL.
   static std::string place_of(int device);
+  /// The device's product name; "" without CUDA.
+  static std::string name_of(int device);
   /// Bytes that the device has free; 0 without CUDA.
   static double free_bytes(int device);
   /// What rank 0 makes and all ranks pass to the constructor.

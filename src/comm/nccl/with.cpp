@@ -35,6 +35,12 @@ std::string NcclLink::place_of(int device) {
   return place.data();
 }
 
+std::string NcclLink::name_of(int device) {
+  cudaDeviceProp properties{};
+  cuda_ok(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  return properties.name;
+}
+
 double NcclLink::free_bytes(int device) {
   std::size_t free = 0, total = 0;
   cuda_ok(cudaSetDevice(device), "cudaSetDevice");

@@ -1,0 +1,133 @@
+// sweep: the loop over drawn blocks. Every block ends in one way: done, given up, or with the program.
+#include "sweep/block_loop.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "sweep/crash_note.hpp"
+#include "sweep/progress.hpp"
+#include "sweep/within_memory.hpp"
+
+namespace headsweep {
+namespace {
+
+/// Thrown by the tick inside a block that has to be given up.
+struct GiveUp {};
+
+class BlockLoop {
+ public:
+  explicit BlockLoop(const LoopInputs& inputs)
+      : in_(inputs),
+        memory_(hash_memory(inputs.blocks.weights)),
+        progress_(inputs.header.plan, inputs.folder, inputs.world.rank() == 0) {
+    for (const Block& block : in_.header.plan.blocks) blocks_[block.name] = &block;
+    for (const Event& event : in_.folder.events())
+      if (event.kind == Event::Kind::done) ++attempts_[event.block];
+  }
+
+  /// The next block is drawn before the one in hand is computed, so that a busy owner of the counter delays
+  /// nobody.
+  void run(const std::vector<std::string>& todo, Ticket& ticket) {
+    auto next = static_cast<std::size_t>(ticket.next());
+    while (next < todo.size() && Stop::level() == Stop::Level::none) {
+      const Block& block = *blocks_.at(todo[next]);
+      next = static_cast<std::size_t>(ticket.next());
+      if (!in_.limit.leaves(expected_seconds(block))) continue;  // a later one is shorter
+      if (!end_block(block)) break;
+      if (hash_memory(in_.blocks.weights) != memory_)
+        throw std::logic_error("a block changed the frozen weights");
+      stop_on_failures();
+      progress_.show();
+    }
+    if (Stop::level() != Stop::Level::none) ticket.exhaust();  // whoever hears of a stop stops all
+    if (Stop::level() != Stop::Level::now) progress_.show(true);
+  }
+
+ private:
+  [[nodiscard]] double expected_seconds(const Block&) const { return longest_; }
+
+  /// Computes the block and writes its part; false if it was given up.
+  bool end_block(const Block& block) {
+    const double begin = now_seconds();
+    log(Event::Kind::start, block, "");
+    try {
+      const CrashNote note(in_.folder.log_of(in_.world.rank()), event_of(Event::Kind::crashed, block, ""));
+      in_.folder.put(compute(block, begin), now_seconds() - begin, in_.world.rank());
+    } catch (const GiveUp&) {
+      log(Event::Kind::given_up, block, "");
+      return false;
+    } catch (const Error&) {
+      throw;  // the user's world, a disk that is full: not this block's fault
+    } catch (const std::exception& error) {
+      const std::string what = error.what();
+      log(Event::Kind::crashed, block, what.substr(0, what.find('\n')));
+      throw;
+    }
+    longest_ = std::max(longest_, now_seconds() - begin);
+    return true;
+  }
+
+  Part compute(const Block& block, double begin) {
+    const double end = begin + expected_seconds(block);
+    const auto tick = [&] {
+      in_.world.tick();
+      if (must_give_up(end)) throw GiveUp{};
+    };
+    Part part{.block = block.name,
+              .sweep_hash = sweep_hash(in_.header.identity),
+              .build = in_.build,
+              .records = run_within_memory(in_.header.plan, block, [&](const Block& lanes) {
+                return run_block(in_.blocks, lanes, tick);
+              })};
+    for (TrialRecord& record : part.records) record.attempt = attempts_[block.name] + 1;
+    return part;
+  }
+
+  /// At once if that is asked for; where a limit is known, a block that would not end by it is given up as
+  /// soon as a stop is asked for, and at the limit in any case.
+  [[nodiscard]] bool must_give_up(double expected_end) const {
+    if (Stop::level() == Stop::Level::now || !in_.limit.leaves(0)) return true;
+    return Stop::level() == Stop::Level::after_block && !in_.limit.leaves(expected_end - now_seconds());
+  }
+
+  void stop_on_failures() const {
+    if (in_.options.max_failed < 0) return;
+    const Standing now = standing_of(in_.header.plan, in_.folder.events(), in_.begin);
+    if (now.trials_failed <= in_.options.max_failed) return;
+    log_error(cat(now.trials_failed, " trials failed, more than --max-failed ", in_.options.max_failed,
+                  ": stopping"));
+    Stop::raise(Stop::Level::after_block);
+  }
+
+  [[nodiscard]] Event event_of(Event::Kind kind, const Block& block, const std::string& message) const {
+    Event event{.kind = kind, .block = block.name, .time = now_seconds()};
+    event.shard = in_.folder.shard().index;
+    event.rank = in_.world.rank();
+    event.trials = static_cast<int>(block.trials.size());
+    event.message = message;
+    return event;
+  }
+  void log(Event::Kind kind, const Block& block, const std::string& message) {
+    Event event = event_of(kind, block, message);
+    if (kind == Event::Kind::start) {
+      event.host = host_name();
+      event.oom_kills = oom_kills();
+    }
+    in_.folder.log(event);
+  }
+
+  const LoopInputs& in_;
+  std::string memory_;
+  Progress progress_;
+  std::map<std::string, const Block*> blocks_;
+  std::map<std::string, int> attempts_;
+  double longest_ = 0;  ///< seconds of a block so far
+};
+
+}  // namespace
+
+void do_blocks(const LoopInputs& inputs, const std::vector<std::string>& todo, Ticket& ticket) {
+  BlockLoop(inputs).run(todo, ticket);
+}
+
+}  // namespace headsweep
