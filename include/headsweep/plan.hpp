@@ -4,7 +4,7 @@
 
 #include <headsweep/base.hpp>
 #include <headsweep/job.hpp>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +17,7 @@ struct ModelShape {
   int head_dim = 0;  ///< D
   int hidden = 0;    ///< E
   int intermediate = 0, kv_heads = 0, vocab = 0;
+  bool operator==(const ModelShape&) const = default;
 };
 
 /// A named set of heads: one row of /locations.
@@ -79,10 +80,53 @@ struct DataSize {
 /// possible), sizes without a learning rate.
 Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Ranking* ranking);
 
-/// FLOPs of one block: prefix once, K lanes from the first edited layer, forward and backward, then
-/// evaluation.
-double block_cost(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Plan& plan,
-                  const Block& block);
+/// FLOPs of one block: prefix once (not at all where prefixes are kept), K lanes from the first edited layer,
+/// forward and backward, then evaluation. With `spare_rows`, each product counts as one of so many rows more:
+/// what reading the weights and starting the product take, however few rows there are, so that few lanes pay.
+double block_cost(const JobSpec& job, const DataSize& data, const Plan& plan, const Block& block,
+                  double spare_rows = 0);
+
+/// Bytes that a sweep leaves on the disk; an estimate, rather too high.
+struct DiskAccount {
+  double parts = 0, results = 0;  ///< of all part files; of results.h5
+};
+DiskAccount account_disk(const JobSpec& job, const DataSize& data, const Plan& plan);
+
+// ---- time -------------------------------------------------------------------------------------------------
+
+/// A block of a plan and the seconds that it took.
+struct TimedBlock {
+  const Block* block = nullptr;
+  double seconds = 0;
+};
+/// What blocks of a sweep take, learnt from those that are done: of each kind of edit, seconds = start +
+/// slope
+/// * cost, neither negative. Few blocks, or blocks of one cost, give the ratio; a kind without any takes the
+/// line of all; blocks far off the line (they shared their core) hardly count. Where nothing is known yet,
+/// only known() may be asked.
+class CostModel {
+ public:
+  CostModel(const Plan& plan, const std::vector<TimedBlock>& timed);
+  [[nodiscard]] bool known() const { return shortest_ > 0; }
+  /// Positive and finite; `block` is of the plan that the model was made for.
+  [[nodiscard]] double seconds(const Block& block) const;
+  /// The same for a block of another plan of the same model and data.
+  [[nodiscard]] double seconds(EditKind kind, double cost) const;
+
+  struct Line {
+    double start = 0, slope = 0;  ///< seconds; seconds a FLOP
+  };
+
+ private:
+  const Plan* plan_;
+  std::map<EditKind, Line> of_kind_;
+  Line of_all_;
+  double shortest_ = 0;  ///< of the timed blocks; 0: there is none
+};
+
+/// Seconds until the last block is done, if each rank, free after its `busy` seconds, takes the longest block
+/// left whenever it has none.
+double simulate_draws(std::vector<double> blocks, std::vector<double> busy);
 
 /// Bytes of a sweep: for `plan`, and for the choice of lanes.
 struct MemoryAccount {
@@ -102,5 +146,7 @@ int lanes_that_fit(const MemoryAccount& account, double bytes);
 
 /// Lanes of a block where the job leaves the choice and nothing has been measured.
 constexpr int usual_lanes = 8;
+/// More lanes than these gain next to nothing, on a GPU, too.
+constexpr int best_lanes = 16;
 
 }  // namespace headsweep

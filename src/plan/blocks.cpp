@@ -44,7 +44,7 @@ std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const P
                      [&](TrialId a, TrialId b) { return plan.at(a).location < plan.at(b).location; });
     for (Block& block : cut(group, job.run.lanes > 0 ? job.run.lanes : usual_lanes)) {
       block.name = name_block(plan, block);
-      block.cost = block_cost(job, plan.shape, data, plan, block);
+      block.cost = block_cost(job, data, plan, block);
       blocks.push_back(std::move(block));
     }
   }

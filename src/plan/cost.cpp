@@ -5,73 +5,88 @@
 namespace headsweep {
 namespace {
 
-/// FLOPs of K lanes edited from one layer on.
+/// FLOPs of K lanes edited from one layer on, as src/model computes them.
 class FlopCount {
  public:
-  FlopCount(const ModelShape& shape, int first_layer, double lanes)
-      : layers_(shape.layers), first_(first_layer), lanes_(lanes) {
-    const double width = static_cast<double>(shape.heads) * shape.head_dim;
-    const double narrow = static_cast<double>(shape.kv_heads) * shape.head_dim;
-    attention_weights_ = 2 * shape.hidden * (width + narrow);
-    mlp_weights_ = 3.0 * shape.hidden * shape.intermediate;
-    output_weights_ = static_cast<double>(shape.hidden) * shape.vocab;
-    width_ = width;
+  FlopCount(const ModelShape& shape, int first_layer, double lanes, double spare_rows)
+      : first_(first_layer), above_(shape.layers - 1 - first_layer), lanes_(lanes), spare_rows_(spare_rows) {
+    width_ = static_cast<double>(shape.heads) * shape.head_dim;
+    queries_ = 2 * 2 * shape.hidden * width_;
+    keys_ = 2 * 2.0 * shape.hidden * shape.kv_heads * shape.head_dim;
+    product_ = 2.0 * shape.hidden * shape.intermediate;
+    words_ = 2.0 * shape.hidden * shape.vocab;
   }
 
-  /// Layers below the edit once for all lanes, the rest per lane.
-  [[nodiscard]] double forward(const Texts& texts) const { return once(texts) + per_lane(texts); }
+  [[nodiscard]] double forward(const Texts& texts, bool kept) const {
+    return shared(texts, kept) + lanes_ * per_lane(texts) * spread(lanes_ * texts.call);
+  }
   /// The gradients of activations cost as much as the forward; weights get none.
-  [[nodiscard]] double train(const Texts& texts) const { return once(texts) + 2 * per_lane(texts); }
-  /// Token by token after the prompts: each lane writes its own, so that no layer is shared.
-  [[nodiscard]] double generate(const Texts& prompts, double new_tokens) const {
-    const double context = prompts.tokens + new_tokens;
-    const double token = layers_ * (attention(context) + mlp()) + 2 * output_weights_;
-    return forward(prompts) + lanes_ * prompts.count * new_tokens * token;
+  [[nodiscard]] double train(const Texts& texts, bool kept) const {
+    return shared(texts, kept) + 2 * lanes_ * per_lane(texts) * spread(lanes_ * texts.call);
+  }
+  /// Token by token after the prompts: each lane writes its own, so that no layer is shared. `together`
+  /// prompts are answered at the same time.
+  [[nodiscard]] double generate(const Texts& prompts, double new_tokens, double together) const {
+    const double token = (first_ + above_ + 1) * layer(prompts.tokens + new_tokens) + words_;
+    return forward(prompts, false) +
+           lanes_ * prompts.count * new_tokens * token * spread(lanes_ * std::min(together, prompts.count));
   }
 
  private:
-  // Of one token in one layer.
-  [[nodiscard]] double attention(double context) const {
-    return 2 * attention_weights_ + 4 * width_ * context;
+  /// What products of so many rows take, as a multiple of their FLOPs.
+  [[nodiscard]] double spread(double rows) const { return rows > 0 ? 1 + spare_rows_ / rows : 1; }
+  /// Of one token: scores and weighted sums over so many others; a whole layer.
+  [[nodiscard]] double scores(double context) const { return 4 * width_ * context; }
+  [[nodiscard]] double layer(double context) const {
+    return queries_ + keys_ + scores(context) + 3 * product_;
   }
-  [[nodiscard]] double mlp() const { return 2 * mlp_weights_; }
+  /// Tokens that matter above the attention of the first edited layer: in the last layer those with logits.
+  [[nodiscard]] double parted(const Texts& texts) const { return above_ > 0 ? texts.tokens : texts.rows; }
 
-  [[nodiscard]] double once(const Texts& texts) const {
-    return texts.count * texts.tokens *
-           (first_ * (attention(texts.tokens) + mlp()) + attention(texts.tokens));
+  /// Of all lanes together: the layers below with the attention of the first edited one, unless they are kept
+  /// from another block, and its gate_proj and up_proj.
+  [[nodiscard]] double shared(const Texts& texts, bool kept) const {
+    const double below = first_ * layer(texts.tokens) + queries_ + keys_ + scores(texts.tokens);
+    return texts.count * spread(texts.call) *
+           ((kept ? 0 : texts.tokens * below) + parted(texts) * 2 * product_);
   }
+  /// down_proj of the first edited layer, those above it, the last one's output at the rows alone, logits.
   [[nodiscard]] double per_lane(const Texts& texts) const {
-    const double above = layers_ - first_ - 1;
-    const double token = mlp() + above * (attention(texts.tokens) + mlp());
-    return lanes_ * texts.count * (texts.tokens * token + texts.rows * 2 * output_weights_);
+    double text = parted(texts) * product_ + texts.rows * words_;
+    if (above_ > 0)
+      text += (above_ - 1) * texts.tokens * layer(texts.tokens) + texts.tokens * keys_ +
+              texts.rows * (queries_ + scores(texts.tokens) + 3 * product_);
+    return texts.count * text;
   }
 
-  double layers_, first_, lanes_;
-  double attention_weights_ = 0, mlp_weights_ = 0, output_weights_ = 0, width_ = 0;
+  double first_, above_, lanes_, spare_rows_;
+  /// C; of one token: q_proj with o_proj, k_proj with v_proj, one product of the MLP, the output.
+  double width_ = 0, queries_ = 0, keys_ = 0, product_ = 0, words_ = 0;
 };
 
-double evaluation_cost(const JobSpec& job, const Workload& work, const FlopCount& flops) {
+double evaluation_cost(const JobSpec& job, const Workload& work, const FlopCount& flops, bool kept) {
   const EvaluationSpec& spec = job.evaluation;
   double cost = 0;
-  for (const SplitPart part : spec.answers) cost += flops.generate(work.prompts(part), work.new_tokens());
-  for (const SplitPart part : spec.choice) cost += flops.forward(work.choices(part));
-  for (const SplitPart part : spec.drift) cost += flops.forward(work.answered(part));
-  if (!spec.drift.empty()) cost += flops.forward(work.documents());
-  for (const SplitPart part : spec.pairs) cost += flops.forward(work.pairs(part));
+  for (const SplitPart part : spec.answers)
+    cost += flops.generate(work.prompts(part), work.new_tokens(), spec.questions);
+  for (const SplitPart part : spec.choice) cost += flops.forward(work.choices(part), kept);
+  for (const SplitPart part : spec.drift) cost += flops.forward(work.answered(part), kept);
+  if (!spec.drift.empty()) cost += flops.forward(work.documents(), kept);
+  for (const SplitPart part : spec.pairs) cost += flops.forward(work.pairs(part), kept);
   return cost;
 }
 
 }  // namespace
 
-double block_cost(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Plan& plan,
-                  const Block& block) {
+double block_cost(const JobSpec& job, const DataSize& data, const Plan& plan, const Block& block,
+                  double spare_rows) {
   const Trial& trial = plan.at(block.trials.at(0));
-  const FlopCount flops(shape, plan.at(trial.location).first_layer(),
-                        static_cast<double>(block.trials.size()));
+  const FlopCount flops(plan.shape, plan.at(trial.location).first_layer(),
+                        static_cast<double>(block.trials.size()), spare_rows);
   const Workload work(job, data);
-  double cost = evaluation_cost(job, work, flops);
-  if (trial.edit != EditKind::iti)
-    cost += job.training.epochs * flops.train(work.training()) + flops.forward(work.pairs(SplitPart::val));
+  const bool kept = job.run.prefixes == Prefixes::kept;
+  double cost = evaluation_cost(job, work, flops, kept);
+  if (trial.edit != EditKind::iti) cost += job.training.epochs * flops.train(work.training(), kept);
   return cost;
 }
 

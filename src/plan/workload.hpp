@@ -2,15 +2,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <headsweep/plan.hpp>
 
 namespace headsweep {
 
 /// Texts that run through the model together.
 struct Texts {
-  double count = 0;   ///< number of texts
-  double tokens = 0;  ///< of each, the prompt once
-  double rows = 0;    ///< of each: tokens whose logits are needed
+  double count = 0;             ///< number of texts
+  double tokens = 0;            ///< of each, the prompt once
+  double rows = 0;              ///< of each: tokens whose logits are needed
+  double call = tokens_a_call;  ///< tokens of a forward call
 };
 
 /// What the job does with the data, as texts.
@@ -22,10 +24,14 @@ class Workload {
     return part == SplitPart::val ? data_.val_questions : data_.test_questions;
   }
   [[nodiscard]] Texts pairs(double count) const {
-    return {count, data_.prompt_tokens + 2 * data_.answer_tokens, 2 * data_.answer_tokens};
+    const double tokens = data_.prompt_tokens + 2 * data_.answer_tokens;
+    return {count, tokens, 2 * data_.answer_tokens, job_.training.batch * tokens};
   }
   [[nodiscard]] Texts pairs(SplitPart part) const { return pairs(questions(part) * pairs_of_question()); }
-  [[nodiscard]] Texts prompts(SplitPart part) const { return {questions(part), data_.prompt_tokens, 1}; }
+  [[nodiscard]] Texts prompts(SplitPart part) const {
+    const double together = std::min<double>(job_.evaluation.questions, questions(part));
+    return {questions(part), data_.prompt_tokens, 1, together * data_.prompt_tokens};
+  }
   [[nodiscard]] double new_tokens() const {
     return std::min<double>(job_.evaluation.max_new_tokens, data_.answer_tokens);
   }
@@ -45,7 +51,13 @@ class Workload {
   [[nodiscard]] Texts training() const {
     if (job_.training.batches == BatchKind::pairs) return pairs(data_.train_pairs);
     const double answers = data_.answers_per_question * data_.answer_tokens;
-    return {data_.train_pairs / pairs_of_question(), data_.prompt_tokens + answers, answers};
+    const double tokens = data_.prompt_tokens + answers;
+    return {data_.train_pairs / pairs_of_question(), tokens, answers, job_.training.batch * tokens};
+  }
+
+  /// Optimiser steps of a training.
+  [[nodiscard]] double steps() const {
+    return job_.training.epochs * std::ceil(training().count / job_.training.batch);
   }
 
  private:
