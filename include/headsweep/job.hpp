@@ -121,6 +121,9 @@ constexpr int tokens_a_call = 512;
 struct RunSpec {
   std::vector<std::uint64_t> seeds = {0};  ///< of training: start of a, order of pairs
   int lanes = 0;  ///< K: trials a block; 0: chosen at the start by memory and a measurement
+  /// Share of the trials in blocks of a quarter of the lanes, so that many ranks end together; only with 16
+  /// lanes or more.
+  double tail = 0.1;
   Prefixes prefixes = Prefixes::automatic;
   double memory = 0;  ///< GiB that lanes and prefixes of a rank may take; 0: 0.6 of its share of what is free
                       ///< at the start

@@ -255,6 +255,11 @@ void visit_keys(Visit& visit, RunSpec& run) {
            "trials trained at the same time; fixes bits; 0: chosen at the start by memory and a measurement",
        .limits = from(0, 4096)},
       run.lanes);
+  visit({.name = "tail",
+         .meaning = "share of the trials in blocks of a quarter of the lanes, so that many ranks end "
+                    "together; only with 16 lanes or more; fixes bits",
+         .limits = from(0, 1)},
+        run.tail);
   visit({.name = "prefixes",
          .meaning =
              "states below the first edited layer; automatic: kept where they take less than half of memory"},

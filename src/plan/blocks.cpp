@@ -11,15 +11,28 @@ namespace {
 /// What the trials of a block have in common: edit kind, seed, fold, first edited layer.
 using GroupKey = std::tuple<EditKind, std::uint64_t, int, int>;
 
-/// Cuts a group into the fewest blocks, with sizes that differ by at most one.
-std::vector<Block> cut(const std::vector<TrialId>& group, int lanes) {
-  const std::size_t most = static_cast<std::size_t>(lanes);
-  const std::size_t count = (group.size() + most - 1) / most;
-  std::vector<Block> blocks(count);
+/// With fewer lanes, products lose more than a short block gains.
+constexpr std::size_t least_lanes = 4;
+
+/// Sizes of a group's blocks: short ones, of a quarter of the lanes, for about its last share `tail`, and for
+/// the rest the fewest blocks, whose sizes differ by at most one.
+std::vector<std::size_t> sizes_of_blocks(std::size_t trials, std::size_t lanes, double tail) {
+  const std::size_t few = lanes / 4;
+  const auto shorts =
+      few < least_lanes ? 0 : static_cast<std::size_t>(tail * static_cast<double>(trials / few));
+  const std::size_t rest = trials - shorts * few, count = (rest + lanes - 1) / lanes;
+  std::vector<std::size_t> sizes;
+  for (std::size_t i = 0; i < count; ++i) sizes.push_back(rest / count + (i < rest % count ? 1 : 0));
+  sizes.insert(sizes.end(), shorts, few);
+  return sizes;
+}
+
+std::vector<Block> cut(const std::vector<TrialId>& group, const RunSpec& run) {
+  const auto lanes = static_cast<std::size_t>(run.lanes > 0 ? run.lanes : usual_lanes);
+  std::vector<Block> blocks;
   auto next = group.begin();
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t size = group.size() / count + (i < group.size() % count ? 1 : 0);
-    blocks[i].trials.assign(next, next + static_cast<std::ptrdiff_t>(size));
+  for (const std::size_t size : sizes_of_blocks(group.size(), lanes, run.tail)) {
+    blocks.emplace_back().trials.assign(next, next + static_cast<std::ptrdiff_t>(size));
     next += static_cast<std::ptrdiff_t>(size);
   }
   return blocks;
@@ -42,7 +55,7 @@ std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const P
   for (auto& [key, group] : groups) {
     std::stable_sort(group.begin(), group.end(),
                      [&](TrialId a, TrialId b) { return plan.at(a).location < plan.at(b).location; });
-    for (Block& block : cut(group, job.run.lanes > 0 ? job.run.lanes : usual_lanes)) {
+    for (Block& block : cut(group, job.run)) {
       block.name = name_block(plan, block);
       block.cost = block_cost(job, data, plan, block);
       blocks.push_back(std::move(block));

@@ -116,6 +116,25 @@ TEST(Blocks, AreEvenAndAsFewAsPossible) {
   }
 }
 
+TEST(Blocks, TheLastOfAGroupAreShort) {
+  const auto sizes = [](int lanes, double tail) {
+    JobSpec job = small_job("some: {random: {size: 12, draws: 1}}", "optimal: {at: [some], tau: [1]}");
+    for (int i = 2; i <= 100; ++i) job.edits[0].strengths.push_back(i);
+    job.run.lanes = lanes;
+    job.run.tail = tail;
+    std::map<std::size_t, int> count;
+    const Plan plan = plan_of(job);
+    for (const Block& block : plan.blocks) ++count[block.trials.size()];
+    return count;
+  };
+  using Sizes = std::map<std::size_t, int>;
+  EXPECT_EQ(sizes(16, 0), (Sizes{{15, 2}, {14, 5}}));
+  EXPECT_EQ(sizes(16, 0.1), (Sizes{{16, 2}, {15, 4}, {4, 2}}));  // a tenth of 25 short blocks
+  EXPECT_EQ(sizes(32, 0.25), (Sizes{{26, 1}, {25, 2}, {8, 3}}));
+  EXPECT_EQ(sizes(8, 0.5), (Sizes{{8, 9}, {7, 4}})) << "2 lanes would be too few";
+  EXPECT_EQ(sizes(16, 1), (Sizes{{4, 25}}));
+}
+
 TEST(Blocks, AreTheSameInEveryPlanOfTheJob) {
   const Plan plan = plan_of(broad_job()), again = plan_of(broad_job());
   EXPECT_EQ(hashes_of(plan), hashes_of(again));
@@ -161,15 +180,24 @@ TEST(Trials, RefusesMoreThanCanBeHeld) {
 double cost_of(const JobSpec& job) { return plan_of(job).blocks.at(0).cost; }
 
 TEST(Cost, CountsFlopsByHand) {
-  // One lane at layer 1 of 3, no evaluation: 10 pairs x 2 epochs, and validation once: 5 questions x 4 x 4
-  // pairs.
-  const double tokens = 16 + 2 * 8, width = 32;
-  const double attention = 2 * (4 * 32 * width) + 4 * width * tokens, mlp = 2 * (3 * 32 * 64),
-               words = 2 * 32 * 100;
-  const double once = tokens * ((attention + mlp) + attention);
-  const double lane = tokens * (mlp + (attention + mlp)) + 16 * words;
-  const double expected = 20 * (once + 2 * lane) + 80 * (once + lane);
-  EXPECT_DOUBLE_EQ(cost_of(small_job("a: {heads: [L1.H0]}", "optimal: {at: [a], tau: [1]}")), expected);
+  // One lane at layer 1 of 3, no evaluation: 10 pairs x 2 epochs. Shared: layer 0, attention of layer 1, its
+  // gate and up. The lane's: down of layer 1; of layer 2 keys and values of all tokens, the rest of 16 rows.
+  const double tokens = 16 + 2 * 8, rows = 16, width = 32;
+  const double keys = 2 * (2 * 32 * width), queries = keys, scores = 4 * width * tokens,
+               product = 2 * 32 * 64, words = 2 * 32 * 100;
+  const double shared =
+      tokens * ((queries + keys + scores + 3 * product) + (queries + keys + scores) + 2 * product);
+  const double lane = tokens * (product + keys) + rows * (queries + scores + 3 * product + words);
+  JobSpec job = small_job("a: {heads: [L1.H0]}", "optimal: {at: [a], tau: [1]}");
+  EXPECT_DOUBLE_EQ(cost_of(job), 20 * (shared + 2 * lane));
+  // A product of 4 pairs' tokens is one of 128 rows; 64 more make it half as long again.
+  const Plan plan = plan_of(job);
+  EXPECT_DOUBLE_EQ(block_cost(job, small_data, plan, plan.blocks.at(0), 64), 1.5 * cost_of(job));
+  // In the last layer the lane's MLP has the rows alone; kept prefixes are no block's.
+  job.run.prefixes = Prefixes::kept;
+  EXPECT_DOUBLE_EQ(cost_of(job), 20 * (tokens * 2 * product + 2 * lane));
+  job.locations[0].heads = {{2, 0}};
+  EXPECT_DOUBLE_EQ(cost_of(job), 20 * rows * (2 * product + 2 * (product + words)));
 }
 
 TEST(Cost, FallsWithTheFirstLayerAndIsSharedByLanes) {
