@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <set>
+#include <unordered_map>
 
 namespace headsweep {
 namespace {
@@ -19,49 +21,85 @@ std::string padded(int value) { return value < 10 ? cat("0", value) : cat(value)
 /// One decimal is enough for a rate.
 std::string short_number(double value) { return to_text(std::round(value * 10) / 10); }
 
+using BlocksByName = std::unordered_map<std::string, const Block*>;
+BlocksByName by_name(const Plan& plan) {
+  BlocksByName blocks;
+  for (const Block& block : plan.blocks) blocks[block.name] = &block;
+  return blocks;
+}
+
+double last_start(const std::vector<Event>& events) {
+  double start = 0;
+  for (const Event& event : events)
+    if (event.kind == Event::Kind::run) start = event.time;
+  return start;
+}
+
 std::string running_text(const Event& start) {
   const std::string shard = start.shard > 1 ? cat("shard ", start.shard, ", ") : "";
   return cat(shard, "rank ", start.rank, " on ", start.host, ": block ", start.block, ", ", start.trials,
              " trials, for ", duration_text(now_seconds() - start.time));
 }
 
+/// Seconds until the ranks at work have done what is not in `done`; negative where nothing is known.
+double time_left(const Plan& plan, const std::vector<Event>& events, const std::set<std::string>& done) {
+  const CostModel costs = learn_costs(plan, events);
+  const RanksAtWork ranks = ranks_at_work(events);
+  if (!costs.known() || ranks.empty()) return -1;
+  const BlocksByName blocks = by_name(plan);
+  const double now = now_seconds();
+  std::set<std::string> in_hand;
+  std::vector<double> busy, left;
+  for (const auto& [rank, event] : ranks) {
+    const auto block = !event ? blocks.end() : blocks.find(event->block);
+    const bool known = block != blocks.end();
+    if (known) in_hand.insert(event->block);
+    busy.push_back(known ? std::max(0.0, event->time + costs.seconds(*block->second) - now) : 0);
+  }
+  for (const Block& block : plan.blocks)
+    if (!done.contains(block.name) && !in_hand.contains(block.name)) left.push_back(costs.seconds(block));
+  return simulate_draws(std::move(left), std::move(busy));
+}
+
 }  // namespace
 
+CostModel learn_costs(const Plan& plan, const std::vector<Event>& events) {
+  const BlocksByName blocks = by_name(plan);
+  const double start = last_start(events);
+  std::vector<TimedBlock> all, recent;
+  for (const Event& event : events) {
+    const auto found = blocks.find(event.block);
+    if (event.kind != Event::Kind::done || found == blocks.end()) continue;
+    all.push_back({found->second, event.seconds});
+    if (event.time >= start) recent.push_back(all.back());
+  }
+  return {plan, recent.empty() ? all : recent};
+}
+
 Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since) {
-  std::map<std::string, const Block*> blocks;
+  const BlocksByName blocks = by_name(plan);
   Standing now{.blocks = static_cast<int>(plan.blocks.size()),
                .trials = static_cast<int>(plan.trials.size())};
-  double cost = 0, done = 0, recent = 0;
   int recent_trials = 0;
-  for (const Block& block : plan.blocks) {
-    blocks[block.name] = &block;
-    cost += block.cost;
-  }
+  std::set<std::string> done;
   std::map<std::string, int> failed;  // of the newest attempt of each block
   for (const Event& event : events) {
     if (now.started == 0) now.started = event.time;
     now.last_sign = std::max(now.last_sign, event.time);
     const auto found = blocks.find(event.block);
     if (event.kind != Event::Kind::done || found == blocks.end()) continue;
-    if (failed.count(event.block) == 0) {
-      ++now.blocks_done;
-      now.trials_done += static_cast<int>(found->second->trials.size());
-      done += found->second->cost;
-    }
+    if (done.insert(event.block).second) now.trials_done += static_cast<int>(found->second->trials.size());
     failed[event.block] = event.failed_trials;
     if (event.failed_trials > 0 && !event.message.empty()) now.errors.push_back(event.message);
-    if (event.time < since) continue;
-    recent += found->second->cost;
-    recent_trials += event.trials;
+    if (event.time >= since) recent_trials += event.trials;
   }
+  now.blocks_done = static_cast<int>(done.size());
   for (const auto& [name, count] : failed) now.trials_failed += count;
   if (now.errors.size() > errors_shown) now.errors.erase(now.errors.begin(), now.errors.end() - errors_shown);
   const bool complete = now.blocks_done == now.blocks;
   const double elapsed = (complete ? now.last_sign : std::max(now_seconds(), now.last_sign)) - since;
-  if (recent > 0 && elapsed > 0) {
-    now.rate = recent_trials / elapsed;
-    now.seconds_left = (cost - done) / recent * elapsed;
-  }
+  if (elapsed > 0) now.rate = recent_trials / elapsed;
+  now.seconds_left = complete ? 0 : time_left(plan, events, done);
   return now;
 }
 
@@ -69,16 +107,14 @@ Standing standing_of(const SweepFolder& folder) {
   const auto header = folder.read_header();
   require(header.has_value(), folder.path().string(), ": no sweep has been started here");
   const std::vector<Event> events = folder.events();
-  double since = 0;
-  for (const Event& event : events)
-    if (event.kind == Event::Kind::run) since = event.time;
-  Standing now = standing_of(header->plan, events, since);
+  Standing now = standing_of(header->plan, events, last_start(events));
   now.gathered = std::filesystem::exists(folder.results());
   now.owners = folder.owners();
   now.lives =
       std::any_of(now.owners.begin(), now.owners.end(), [](const auto& owner) { return owner.lives; });
   if (now.lives)
-    for (const Event& start : in_hand(events)) now.running.push_back(running_text(start));
+    for (const auto& [rank, start] : ranks_at_work(events))
+      if (start) now.running.push_back(running_text(*start));
   return now;
 }
 

@@ -7,7 +7,7 @@
 
 namespace headsweep {
 
-/// How the plan stands by these events; rate and time left from what was done after `since`.
+/// How the plan stands by these events; the rate is of what was done after `since`.
 Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since);
 
 /// Prints progress on rank 0: in place on a terminal, else a plain line at most every 30 seconds.
