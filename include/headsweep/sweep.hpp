@@ -45,7 +45,7 @@ struct Standing {
   int blocks = 0, blocks_done = 0, trials = 0, trials_done = 0, trials_failed = 0;
   double started = 0, last_sign = 0;  ///< seconds since 1970
   double rate = 0;                    ///< trials a second since the last start; 0: unknown
-  double seconds_left = -1;           ///< by cost; negative: unknown
+  double seconds_left = -1;           ///< until the ranks at work have drawn and done all; negative: unknown
   bool lives = false;                 ///< someone is at work in the folder
   std::vector<FolderOwner> owners{};  ///< who is, or was when it ended without a word
   std::vector<std::string> running;   ///< `rank 3 on n7: block 0123..., 8 trials, for 12 s`
@@ -53,6 +53,8 @@ struct Standing {
   bool gathered = false;              ///< results.h5 is there
 };
 Standing standing_of(const SweepFolder& folder);
+/// What blocks of this plan take, by those done since the last start of a run, or, if there are none, by all.
+CostModel learn_costs(const Plan& plan, const std::vector<Event>& events);
 /// `17 of 40 blocks, 128 of 270 trials, 0 failed, 2.1 trials/s, 1 min 10 s left`.
 std::string standing_text(const Standing& standing);
 /// `1 h 02 min`, `3 min 10 s`, `12 s`.
@@ -66,8 +68,10 @@ std::pair<std::size_t, std::size_t> extend_sweep(const std::filesystem::path& fo
 /// The plan of a job before anything is run: `top` unresolved, cost and memory estimated.
 struct Outline {
   Plan plan;
+  DataSize data;
   double flops = 0;  ///< of all blocks
   MemoryAccount memory;
+  DiskAccount disk;
   int questions = 0, train_pairs = 0;
 };
 Outline outline_of(const JobSpec& job);

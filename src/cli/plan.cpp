@@ -1,9 +1,13 @@
 // cli: `headsweep plan`: what a job would do, before anything is run.
 #include <cmath>
+#include <functional>
 #include <headsweep/job.hpp>
 #include <headsweep/sweep.hpp>
+#include <iomanip>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <set>
 
 #include "cli/command.hpp"
 
@@ -11,16 +15,21 @@ namespace headsweep {
 namespace {
 
 Syntax syntax() {
-  Syntax syntax{.usage = "headsweep plan JOB [--ranks N]",
+  Syntax syntax{.usage = "headsweep plan JOB [--ranks N] [--from FOLDER]",
                 .about =
                     "Reads the job, the questions and the model's config (no weights, no GPU) and says what "
-                    "a sweep would do.",
+                    "a sweep would do, and how long it takes on how many ranks.",
                 .named = options::options_description("options"),
                 .positional = {"JOB"}};
-  syntax.named.add_options()("ranks", options::value<int>()->default_value(1), "hours for so many ranks")(
+  syntax.named.add_options()("ranks", options::value<int>()->default_value(1),
+                             "a row for so many ranks in the table of hours, rank-hours and efficiency")(
+      "from", options::value<std::string>(),
+      "a sweep folder of the same model and data: take what its blocks took")(
       "gflops", options::value<double>(),
-      "GFLOP/s that a rank reaches; default: 0.35 of a matrix product measured here")(
-      "keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
+      "GFLOP/s that a rank reaches in large products; default: 0.35 of one measured here")(
+      "rows", options::value<double>(),
+      "a product takes as long as one of so many rows more; default: 150 where model.device is cuda, else "
+      "40")("keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
   return syntax;
 }
 
@@ -72,6 +81,103 @@ void print_blocks(const JobSpec& job, const Outline& outline) {
             << ", states below the edits " << prefixes_text(job, memory) << "\n";
 }
 
+/// What a rank is taken to do, and how long a block takes then.
+struct Pace {
+  std::string text;
+  std::function<double(const Plan&, const Block&)> seconds;
+};
+
+/// By a rate of FLOPs.
+Pace assumed_pace(const JobSpec& job, const DataSize& data, const options::variables_map& values) {
+  const double rate = values.count("gflops") > 0 ? values["gflops"].as<double>() * 1e9
+                                                 : 0.35 * measure_flops(job.run.threads);
+  if (!(rate > 0)) throw BadUsage("--gflops is a positive number");
+  const double usual = job.model.device == Device::cuda ? 150 : 40;
+  const double rows = values.count("rows") > 0 ? values["rows"].as<double>() : usual;
+  if (!(rows >= 0)) throw BadUsage("--rows is at least 0");
+  return {.text = cat(std::round(rate / 1e9),
+                      " GFLOP/s a rank in large products; any takes as long as one of ", rows, " rows more"),
+          .seconds = [=](const Plan& plan, const Block& block) {
+            return block_cost(job, data, plan, block, rows) / rate;
+          }};
+}
+
+/// By what the blocks of a sweep took.
+Pace learnt_pace(const SweepFolder& folder, const SweepHeader& header) {
+  const auto costs = std::make_shared<CostModel>(learn_costs(header.plan, folder.events()));
+  require(costs->known(), folder.path().string(), ": no block is done yet");
+  return {.text = cat("as the blocks of ", folder.path().string(), " took on ", header.device),
+          .seconds = [=](const Plan& plan, const Block& block) {
+            return costs->seconds(plan.at(block.trials.at(0)).edit, block.cost);
+          }};
+}
+
+std::vector<double> seconds_of(const Plan& plan, const Pace& pace) {
+  std::vector<double> seconds;
+  for (const Block& block : plan.blocks) seconds.push_back(pace.seconds(plan, block));
+  return seconds;
+}
+
+/// The job in blocks that lose nothing, neither by few lanes nor by short blocks at the end.
+Plan best_plan(JobSpec job, const Outline& outline) {
+  job.run.lanes = std::max(job.run.lanes, best_lanes);
+  job.run.tail = 0;
+  return make_plan(job, outline.plan.shape, outline.data, nullptr);
+}
+
+std::string three_digits(double value) {
+  std::ostringstream text;
+  text << std::setprecision(value < 1000 ? 3 : 15) << (value < 1000 ? value : std::round(value));
+  return text.str();
+}
+
+void print_row(int ranks, double makespan, double best) {
+  const double share = best / (ranks * makespan);
+  std::cout << std::setw(7) << ranks << std::setw(14) << duration_text(makespan) << std::setw(13)
+            << three_digits(ranks * makespan / 3600) << std::setw(11) << std::round(1000 * share) / 10
+            << " %\n";
+}
+
+/// Hours for numbers of ranks up to that of blocks, and for `wanted`.
+void print_schedule(const JobSpec& job, const Outline& outline, const Pace& pace, int wanted) {
+  const std::vector<double> seconds = seconds_of(outline.plan, pace);
+  double best = 0;
+  for (const double one : seconds_of(best_plan(job, outline), pace)) best += one;
+  std::set<int> counts = {wanted};
+  for (const int ranks : {1, 2, 8, 64, 512, 1024, 4096})
+    if (ranks <= static_cast<int>(seconds.size())) counts.insert(ranks);
+  std::cout << "time: " << pace.text
+            << "; start-up not in\n  ranks          time   rank-hours   efficiency\n";
+  for (const int ranks : counts)
+    print_row(ranks, simulate_draws(seconds, std::vector<double>(static_cast<std::size_t>(ranks))), best);
+  std::cout << "efficiency: against blocks of " << std::max(job.run.lanes, best_lanes)
+            << " lanes on ranks that are never idle\n";
+}
+
+/// What the job leaves open is taken from the sweep.
+void take_choices(const SweepHeader& header, const std::string& place, JobSpec& job) {
+  const JobSpec chosen = parse_job(header.resolved_job, place, "");
+  if (job.run.lanes == 0) job.run.lanes = chosen.run.lanes;
+  if (job.run.prefixes == Prefixes::automatic) job.run.prefixes = chosen.run.prefixes;
+}
+
+SweepHeader header_of(const SweepFolder& folder) {
+  auto header = folder.read_header();
+  require(header.has_value(), folder.path().string(), ": no sweep has been started here");
+  return std::move(*header);
+}
+
+void print_plan(const JobSpec& job, const Outline& outline) {
+  std::cout << "job: " << job.name << "\nquestions: " << outline.questions
+            << ", training pairs: " << outline.train_pairs << ", folds: " << outline.plan.folds
+            << "\nlocations: " << outline.plan.locations.size() << "\n";
+  print_locations(outline.plan);
+  print_trials(outline.plan);
+  print_blocks(job, outline);
+  std::cout << "disk: parts " << megabytes(outline.disk.parts) << ", results.h5 "
+            << megabytes(outline.disk.results) << "\nwork: " << std::ceil(outline.flops / 1e9) << " GFLOP\n";
+}
+
 }  // namespace
 
 ExitCode run_plan(const CommandLine& line) {
@@ -84,24 +190,20 @@ ExitCode run_plan(const CommandLine& line) {
   if (!read_words(line, syntax(), values)) return ExitCode::done;
   const int ranks = values["ranks"].as<int>();
   if (ranks < 1) throw BadUsage("--ranks is at least 1");
-  const JobSpec job = read_job(values["JOB"].as<std::vector<std::string>>().front());
+  JobSpec job = read_job(values["JOB"].as<std::vector<std::string>>().front());
+  std::optional<SweepFolder> folder;
+  std::optional<SweepHeader> header;
+  if (values.count("from") > 0) {
+    folder.emplace(values["from"].as<std::string>());
+    header = header_of(*folder);
+    take_choices(*header, folder->path().string(), job);
+  }
   const Outline outline = outline_of(job);
-  const Plan& plan = outline.plan;
-  const double rate = values.count("gflops") > 0 ? values["gflops"].as<double>() * 1e9
-                                                 : 0.35 * measure_flops(job.run.threads);
-  if (!(rate > 0)) throw BadUsage("--gflops is a positive number");
-  // No rank works on less than a block: the longest block bounds the sweep from below.
-  const double longest = plan.blocks.empty() ? 0 : plan.blocks.front().cost;
-  const double seconds = std::max(outline.flops / ranks, longest) / rate;
-  std::cout << "job: " << job.name << "\nquestions: " << outline.questions
-            << ", training pairs: " << outline.train_pairs << ", folds: " << plan.folds
-            << "\nlocations: " << plan.locations.size() << "\n";
-  print_locations(plan);
-  print_trials(plan);
-  print_blocks(job, outline);
-  std::cout << "work: " << std::ceil(outline.flops / 1e9) << " GFLOP; at " << std::round(rate / 1e9)
-            << " GFLOP/s a rank about " << duration_text(seconds) << " on " << ranks
-            << (ranks == 1 ? " rank\n" : " ranks\n");
+  require(!header || header->plan.shape == outline.plan.shape, "--from ",
+          folder ? folder->path().string() : "", ": a sweep of another model");
+  print_plan(job, outline);
+  print_schedule(job, outline,
+                 header ? learnt_pace(*folder, *header) : assumed_pace(job, outline.data, values), ranks);
   return ExitCode::done;
 }
 

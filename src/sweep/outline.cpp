@@ -10,14 +10,15 @@ namespace headsweep {
 
 Outline outline_of(const JobSpec& job) {
   const Texts texts = read_texts(job);
-  const DataSize size = size_of_data(job, texts);
   const ModelShape shape = shape_of(texts.config);
   Outline outline;
-  outline.plan = make_plan(job, shape, size, nullptr);
+  outline.data = size_of_data(job, texts);
+  outline.plan = make_plan(job, shape, outline.data, nullptr);
   for (const Block& block : outline.plan.blocks) outline.flops += block.cost;
-  outline.memory = account_memory(job, shape, size, texts.config.tied);
+  outline.memory = account_memory(job, shape, outline.data, texts.config.tied);
+  outline.disk = account_disk(job, outline.data, outline.plan);
   outline.questions = static_cast<int>(texts.behaviour.questions.size());
-  outline.train_pairs = static_cast<int>(size.train_pairs);
+  outline.train_pairs = static_cast<int>(outline.data.train_pairs);
   return outline;
 }
 
