@@ -80,6 +80,10 @@ struct DataSize {
 /// possible), sizes without a learning rate.
 Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Ranking* ranking);
 
+/// A begun plan with what a larger job adds. Rows and blocks that are there stay; new trials get rows after
+/// them and blocks of their own. BadInput if the job does not ask for a trial that is there.
+Plan extend_plan(const Plan& there, const JobSpec& job, const DataSize& data, const Ranking& ranking);
+
 /// FLOPs of one block: prefix once (not at all where prefixes are kept), K lanes from the first edited layer,
 /// forward and backward, then evaluation. With `spare_rows`, each product counts as one of so many rows more:
 /// what reading the weights and starting the product take, however few rows there are, so that few lanes pay.

@@ -213,8 +213,10 @@ class SweepFolder {
   Shard shard_;
 };
 
-/// Starts that no later event of their rank has ended, since the last `run` of their shard.
-std::vector<Event> in_hand(const std::vector<Event>& events);
+/// Shard and rank -> the start of the block in hand, if any; of the ranks that have done something since the
+/// last `run` of their shard.
+using RanksAtWork = std::map<std::pair<int, int>, std::optional<Event>>;
+RanksAtWork ranks_at_work(const std::vector<Event>& events);
 /// Crashes of each block since its last part.
 std::map<std::string, Crashes> crashes_of(const std::vector<Event>& events);
 /// Processes that this host has killed for lack of memory since it was started; 0 if it does not say.

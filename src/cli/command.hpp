@@ -40,6 +40,7 @@ bool read_words(const CommandLine& line, Syntax syntax, options::variables_map& 
 
 ExitCode run_plan(const CommandLine& line);
 ExitCode run_run(const CommandLine& line);
+ExitCode run_extend(const CommandLine& line);
 ExitCode run_status(const CommandLine& line);
 ExitCode run_gather(const CommandLine& line);
 ExitCode run_score(const CommandLine& line);

@@ -10,6 +10,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"plan", "what a job would do: locations, trials, blocks, memory, hours", run_plan},
       {"run", "the sweep (alone, or on many ranks under mpirun or srun)", run_run},
+      {"extend", "more locations, strengths, seeds for a sweep that has been begun", run_extend},
       {"status", "how a sweep stands: done, failed, running, time left", run_status},
       {"gather", "parts of sweep folders -> one results file", run_gather},
       {"score", "log-probability of completions", run_score},

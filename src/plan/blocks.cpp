@@ -46,10 +46,13 @@ std::string name_block(const Plan& plan, const Block& block) {
 
 }  // namespace
 
-std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const Plan& plan) {
+std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const Plan& plan,
+                               std::size_t first) {
   std::map<GroupKey, std::vector<TrialId>> groups;
-  for (const Trial& trial : plan.trials)
+  for (std::size_t i = first; i < plan.trials.size(); ++i) {
+    const Trial& trial = plan.trials[i];
     groups[{trial.edit, trial.seed, trial.fold, plan.at(trial.location).first_layer()}].push_back(trial.id);
+  }
 
   std::vector<Block> blocks;
   for (auto& [key, group] : groups) {
@@ -61,12 +64,14 @@ std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const P
       blocks.push_back(std::move(block));
     }
   }
-  // Among equal costs those of one fold and seed stand together: what they share is then made once.
-  std::sort(blocks.begin(), blocks.end(), [&](const Block& a, const Block& b) {
+  return blocks;
+}
+
+void sort_blocks(Plan& plan) {
+  std::sort(plan.blocks.begin(), plan.blocks.end(), [&](const Block& a, const Block& b) {
     const Trial &one = plan.at(a.trials.front()), &other = plan.at(b.trials.front());
     return std::tie(b.cost, one.fold, one.seed, a.name) < std::tie(a.cost, other.fold, other.seed, b.name);
   });
-  return blocks;
 }
 
 }  // namespace headsweep

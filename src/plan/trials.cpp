@@ -112,6 +112,7 @@ Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data
   plan.trials = TrialMaker(job, shape, table).make();
   plan.locations = std::move(table.locations);
   plan.blocks = make_blocks(job, data, plan);
+  sort_blocks(plan);
   return plan;
 }
 

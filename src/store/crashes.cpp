@@ -6,20 +6,18 @@
 
 namespace headsweep {
 
-std::vector<Event> in_hand(const std::vector<Event>& events) {
-  std::map<std::pair<int, int>, Event> held;  // of each shard and rank
+RanksAtWork ranks_at_work(const std::vector<Event>& events) {
+  RanksAtWork ranks;
   for (const Event& event : events) {
     const std::pair writer(event.shard, event.rank);
     if (event.kind == Event::Kind::run)
-      std::erase_if(held, [&](const auto& entry) { return entry.first.first == event.shard; });
+      std::erase_if(ranks, [&](const auto& rank) { return rank.first.first == event.shard; });
     else if (event.kind == Event::Kind::start)
-      held[writer] = event;
-    else if (held.contains(writer) && held.at(writer).block == event.block)
-      held.erase(writer);
+      ranks[writer] = event;
+    else
+      ranks[writer].reset();
   }
-  std::vector<Event> starts;
-  for (auto& [writer, start] : held) starts.push_back(std::move(start));
-  return starts;
+  return ranks;
 }
 
 std::map<std::string, Crashes> crashes_of(const std::vector<Event>& events) {

@@ -36,24 +36,28 @@ bool may_grow(const std::string& key) {
   return key == "name" || key == "run.seeds" || begins("locations") || begins("edits[");
 }
 
+std::vector<std::string> differences_in_science(SweepIdentity there, SweepIdentity now) {
+  for (SweepIdentity* one : {&there, &now})
+    std::erase_if(one->settings, [](const auto& setting) { return may_grow(setting.first); });
+  // A new size of location brings its own rate; the rates there are stay.
+  std::erase_if(now.settings, [&](const auto& setting) {
+    return setting.first.starts_with("training.learning_rate") && !there.settings.contains(setting.first);
+  });
+  return differences(there, now);
+}
+
 }  // namespace
 
 void require_same(const std::filesystem::path& folder, const SweepIdentity& there, const SweepIdentity& now) {
   const std::vector<std::string> found = differences(there, now);
-  require(found.empty(), folder.string(), ": another sweep: ", join(found, "; "), "; name a new folder");
+  require(found.empty(), folder.string(), ": another sweep: ", join(found, "; "),
+          differences_in_science(there, now).empty() ? "; `headsweep extend` adds what is more, or" : ";",
+          " name a new folder");
 }
 
 void require_extends(const std::filesystem::path& folder, const SweepIdentity& there,
                      const SweepIdentity& now) {
-  SweepIdentity old_science = there, new_science = now;
-  for (SweepIdentity* one : {&old_science, &new_science})
-    std::erase_if(one->settings, [](const auto& setting) { return may_grow(setting.first); });
-  // A new size of location brings its own rate; the rates there are stay.
-  std::erase_if(new_science.settings, [&](const auto& setting) {
-    return setting.first.starts_with("training.learning_rate") &&
-           !old_science.settings.contains(setting.first);
-  });
-  const std::vector<std::string> found = differences(old_science, new_science);
+  const std::vector<std::string> found = differences_in_science(there, now);
   require(found.empty(), folder.string(), ": not more of the same sweep: ", join(found, "; "),
           "; locations, strengths, draws and seeds may be added");
 }

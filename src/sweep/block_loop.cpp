@@ -1,7 +1,6 @@
 // sweep: the loop over drawn blocks. Every block ends in one way: done, given up, or with the program.
 #include "sweep/block_loop.hpp"
 
-#include <algorithm>
 #include <map>
 
 #include "sweep/crash_note.hpp"
@@ -21,8 +20,12 @@ class BlockLoop {
         memory_(hash_memory(inputs.blocks.weights)),
         progress_(inputs.header.plan, inputs.folder, inputs.world.rank() == 0) {
     for (const Block& block : in_.header.plan.blocks) blocks_[block.name] = &block;
-    for (const Event& event : in_.folder.events())
-      if (event.kind == Event::Kind::done) ++attempts_[event.block];
+    for (const Event& event : in_.folder.events()) {
+      const auto block = blocks_.find(event.block);
+      if (event.kind != Event::Kind::done || block == blocks_.end()) continue;
+      ++attempts_[event.block];
+      if (event.seconds > 0) timed_.push_back({block->second, event.seconds});
+    }
   }
 
   /// The next block is drawn before the one in hand is computed, so that a busy owner of the counter delays
@@ -44,7 +47,12 @@ class BlockLoop {
   }
 
  private:
-  [[nodiscard]] double expected_seconds(const Block&) const { return longest_; }
+  /// By what finished blocks have taken; 0 where nothing is known, so that one is tried.
+  [[nodiscard]] double expected_seconds(const Block& block) const {
+    if (!in_.limit.is_set()) return 0;
+    const CostModel costs(in_.header.plan, timed_);
+    return costs.known() ? costs.seconds(block) : 0;
+  }
 
   /// Computes the block and writes its part; false if it was given up.
   bool end_block(const Block& block) {
@@ -63,7 +71,7 @@ class BlockLoop {
       log(Event::Kind::crashed, block, what.substr(0, what.find('\n')));
       throw;
     }
-    longest_ = std::max(longest_, now_seconds() - begin);
+    timed_.push_back({&block, now_seconds() - begin});
     return true;
   }
 
@@ -121,7 +129,7 @@ class BlockLoop {
   Progress progress_;
   std::map<std::string, const Block*> blocks_;
   std::map<std::string, int> attempts_;
-  double longest_ = 0;  ///< seconds of a block so far
+  std::vector<TimedBlock> timed_;  ///< of all ranks before this run, of this rank in it
 };
 
 }  // namespace

@@ -70,6 +70,7 @@ CostModel learn_costs(const Plan& plan, const std::vector<Event>& events) {
   for (const Event& event : events) {
     const auto found = blocks.find(event.block);
     if (event.kind != Event::Kind::done || found == blocks.end()) continue;
+    if (event.seconds <= 0) continue;  // set aside, not computed
     all.push_back({found->second, event.seconds});
     if (event.time >= start) recent.push_back(all.back());
   }

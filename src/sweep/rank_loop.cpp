@@ -24,26 +24,13 @@ std::filesystem::path existing_parent(std::filesystem::path folder) {
   return folder;
 }
 
-/// About what the parts of all trials take.
-double bytes_of_parts(const Plan& plan, const DataSize& data) {
-  constexpr double bytes_an_item = 128, bytes_a_trial = 4096;
-  const double bytes_a_layer = sizeof(float) * 2.0 * plan.shape.heads * plan.shape.head_dim;  // a and b
-  double bytes = 0;
-  for (const Trial& trial : plan.trials) {
-    std::set<int> layers;
-    for (const Head& head : plan.at(trial.location).heads) layers.insert(head.layer);
-    bytes += bytes_a_trial + bytes_an_item * data.test_questions +
-             bytes_a_layer * static_cast<double>(layers.size());
-  }
-  return bytes;
-}
-
 /// Refuses a folder whose disk cannot hold the parts and the results gathered from them.
-void require_room(const std::filesystem::path& folder, double parts) {
+void require_room(const std::filesystem::path& folder, const DiskAccount& account) {
+  const double due = account.parts + account.results;
   std::error_code error;
   const auto space = std::filesystem::space(folder, error);
-  require(error || static_cast<double>(space.available) > 2 * parts, folder.string(), ": ", space.available,
-          " bytes are free, the sweep needs about ", std::ceil(2 * parts));
+  require(error || static_cast<double>(space.available) > due, folder.string(), ": ", space.available,
+          " bytes are free, the sweep needs about ", std::ceil(due));
 }
 
 /// The job as its file says it, with what a resume and the other ranks must find unchanged.
@@ -64,7 +51,7 @@ Request read_request(const World& world, const std::filesystem::path& job_file, 
     request.texts = read_texts(job);
     const DataSize data = size_of_data(job, request.texts);
     const Plan plan = make_plan(job, shape_of(request.texts.config), data, nullptr);
-    require_room(existing_parent(options.folder), bytes_of_parts(plan, data));
+    require_room(existing_parent(options.folder), account_disk(job, data, plan));
   });
   request.device = choose_device(job, world, options.share_gpus);
   return request;
@@ -204,14 +191,14 @@ ExitCode sweep_folder(const World& world, const Request& request, const RunOptio
                            .localiser = tables,
                            .ground = ground,
                            .rank = world.rank()};
-  const double bytes = bytes_of_parts(header.plan, size_of_data(job, texts));
+  const DiskAccount disk = account_disk(job, size_of_data(job, texts), header.plan);
   const LoopInputs loop{.world = world,
                         .options = options,
                         .folder = folder,
                         .header = header,
                         .blocks = inputs,
                         .build = request.identity.build,
-                        .limit = time_limit(options, begin, bytes),
+                        .limit = time_limit(options, begin, disk.results),
                         .begin = begin};
   log_memory_kills(world, folder);
   const std::vector<std::string> todo = blocks_to_do(world, loop);

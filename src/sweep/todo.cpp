@@ -1,6 +1,7 @@
 // sweep: finished blocks are left out, those that crash the program are set aside, shards take their share.
 #include "sweep/todo.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "sweep/agree.hpp"
@@ -19,6 +20,17 @@ std::vector<const Block*> open_blocks(const SweepFolder& folder, const Plan& pla
   return open;
 }
 
+/// The longest first, by what finished blocks have taken; in the plan's order where there are none.
+std::vector<const Block*> by_expected_time(const Plan& plan, const std::vector<Event>& events,
+                                           std::vector<const Block*> blocks) {
+  const CostModel costs = learn_costs(plan, events);
+  if (costs.known())
+    std::stable_sort(blocks.begin(), blocks.end(), [&](const Block* one, const Block* other) {
+      return costs.seconds(*one) > costs.seconds(*other);
+    });
+  return blocks;
+}
+
 void set_aside(const LoopInputs& in, const Block& block, const Crashes& crashes) {
   const std::string message = cat("crashed the program ", crashes.count, " times: ", crashes.message);
   log_error(cat("block ", block.name, " ", message, "; its trials are set aside as failed"));
@@ -34,9 +46,10 @@ void set_aside(const LoopInputs& in, const Block& block, const Crashes& crashes)
 void log_memory_kills(const World& world, SweepFolder& folder) {
   all_do(world, [&] {
     if (world.node_rank() != 0) return;
-    for (Event event : in_hand(folder.events())) {
-      if (event.shard != folder.shard().index || event.host != host_name() || oom_kills() <= event.oom_kills)
-        continue;
+    for (const auto& [rank, start] : ranks_at_work(folder.events())) {
+      const bool ours = start && start->shard == folder.shard().index && start->host == host_name();
+      if (!ours || oom_kills() <= start->oom_kills) continue;
+      Event event = *start;
       event.kind = Event::Kind::crashed;
       event.time = now_seconds();
       event.message = "killed, and its host was out of memory";
@@ -48,9 +61,11 @@ void log_memory_kills(const World& world, SweepFolder& folder) {
 std::vector<std::string> blocks_to_do(const World& world, const LoopInputs& in) {
   std::string names;
   first_does(world, [&] {
-    const std::map<std::string, Crashes> crashes = crashes_of(in.folder.events());
+    const std::vector<Event> events = in.folder.events();
+    const std::map<std::string, Crashes> crashes = crashes_of(events);
     int left = in.options.limit > 0 ? in.options.limit : static_cast<int>(in.header.plan.blocks.size());
-    for (const Block* block : open_blocks(in.folder, in.header.plan, in.options.retry_failed)) {
+    for (const Block* block : by_expected_time(
+             in.header.plan, events, open_blocks(in.folder, in.header.plan, in.options.retry_failed))) {
       const auto crashed = crashes.find(block->name);
       if (crashed != crashes.end() && crashed->second.count >= most_crashes)
         set_aside(in, *block, crashed->second);

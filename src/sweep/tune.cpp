@@ -142,13 +142,15 @@ JobSpec tune(const World& world, JobSpec job, const Texts& texts, const Weights&
     text = read_file(file);
   });
   text = world.broadcast(text);
-  all_do(world, [&] {
-    const Json stored = parse_json(text, file.string());
-    job.run.lanes = static_cast<int>(json_integer(stored, "lanes", file.string(), 1, 4096));
-    job.run.prefixes =
-        json_flag(stored, "keeps_prefixes", file.string()) ? Prefixes::kept : Prefixes::recomputed;
-  });
+  all_do(world, [&] { apply_tuning(text, file, job); });
   return job;
+}
+
+void apply_tuning(const std::string& text, const std::filesystem::path& file, JobSpec& job) {
+  const Json stored = parse_json(text, file.string());
+  job.run.lanes = static_cast<int>(json_integer(stored, "lanes", file.string(), 1, 4096));
+  job.run.prefixes =
+      json_flag(stored, "keeps_prefixes", file.string()) ? Prefixes::kept : Prefixes::recomputed;
 }
 
 }  // namespace headsweep

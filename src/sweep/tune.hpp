@@ -13,5 +13,7 @@ namespace headsweep {
 /// writes it. Collective.
 JobSpec tune(const World& world, JobSpec job, const Texts& texts, const Weights& weights,
              SweepFolder& folder);
+/// Settles them by the text of engine.json.
+void apply_tuning(const std::string& text, const std::filesystem::path& file, JobSpec& job);
 
 }  // namespace headsweep

@@ -54,9 +54,10 @@ def sweep(job: Path, folder: Path, *options: str, ranks: int = 1, launcher=()):
     return run_ranks(ranks, "headsweep", "run", job, "-o", folder, *options, options=launcher, timeout=600)
 
 
-def start(job: Path, folder: Path, *options: str, ranks: int = 1) -> subprocess.Popen:
+def start(job: Path, folder: Path, *options: str, ranks: int = 1, launched: bool = True) -> subprocess.Popen:
     """The same, left running in a process group of its own."""
-    return subprocess.Popen(launch_line(ranks, "headsweep", "run", job, "-o", folder, *options), env=environment(),
+    line = launch_line(ranks, "headsweep", "run", job, "-o", folder, *options)
+    return subprocess.Popen(line if launched else line[line.index(str(BUILD / "headsweep")):], env=environment(),
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
@@ -73,11 +74,21 @@ def events(folder: Path) -> list[dict]:
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
+def starts(folder: Path) -> int:
+    return sum(event["event"] == "start" for event in events(folder))
+
+
 def wait_until(condition, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def ranks_of(runs: Path) -> list[int]:
+    """Processes of the program, not of its launcher, that work on `runs`."""
+    found = subprocess.run(["pgrep", "-f", f"^[^ ]*/headsweep run .*{runs}"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
 
 
 def kill_everything(process: subprocess.Popen, runs: Path) -> None:

@@ -1,29 +1,12 @@
-"""The sweep over real ranks: the same bits for any number of them, after kills and resumes; stops; refusals."""
+"""The sweep over real ranks: the same bits for any number of them; refusals."""
 import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import time
 
 import h5py
 import pytest
 
-from launch import OVER_TCP, environment, launch_line
-from small_sweep import (WORLD, differing, events, headsweep, kill_everything, parts, start, sweep, wait_until, write_job)
-
-LONG = os.environ.get("HEADSWEEP_LONG") == "1"
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The job and the folder of a sweep that one rank has done in one go."""
-    base = tmp_path_factory.mktemp("whole")
-    job = write_job(base)
-    done = sweep(job, base / "runs")
-    assert done.returncode == 0, done.stderr
-    return job, base / "runs"
+from launch import OVER_TCP
+from small_sweep import WORLD, differing, events, parts, sweep, write_job
 
 
 def test_everything_asked_for_is_there(whole):
@@ -66,74 +49,6 @@ def test_other_numbers_and_batches_are_another_sweep_with_the_same_promises(whol
         assert 0 < difference[0] < 0.02 and difference[1] < 0.2
 
 
-def test_killed_at_random_moments_and_resumed_with_other_ranks(whole, tmp_path):
-    job, folder = whole
-    moments, killed = random.Random(5), 0
-    for kill in range(30 if LONG else 3):
-        runs = tmp_path / f"runs{kill}" if LONG else tmp_path / "runs"
-        process = start(job, runs, "--resume", ranks=1 + kill % 2)
-        wait_until(lambda: len(parts(runs)) >= min(kill, 5) or process.poll() is not None)
-        time.sleep(moments.uniform(0, 0.5))
-        killed += process.poll() is None
-        kill_everything(process, runs)
-        if LONG:
-            finish_and_compare(job, runs, folder, ranks=2 - kill % 2)
-    assert killed > 0
-    if not LONG:
-        finish_and_compare(job, runs, folder, ranks=2)
-
-
-def finish_and_compare(job, runs, folder, ranks):
-    finished_before = {part.stem for part in parts(runs)}
-    done_before = [event["block"] for event in events(runs) if event["event"] == "done"] if finished_before else []
-    done = sweep(job, runs, "--resume", ranks=ranks)
-    assert done.returncode == 0, done.stderr
-    assert differing(folder / "results.h5", runs / "results.h5") == []
-    computed = [event["block"] for event in events(runs) if event["event"] == "done"]
-    again = [block for block in set(computed) if computed.count(block) > 1]
-    assert not set(again) & set(done_before), "a finished block was computed again"
-
-
-def test_terminate_gives_up_and_leaves_nothing_half(whole, tmp_path):
-    job, folder = whole
-    runs = tmp_path / "runs"
-    process = start(job, runs, ranks=2)
-    wait_until(lambda: len(parts(runs)) >= 1)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert list(runs.rglob("*.tmp*")) == []
-    assert "stopped" in headsweep("gather", runs).stdout or headsweep("gather", runs).returncode == 0
-    done = sweep(job, runs, "--resume")
-    assert done.returncode == 0, done.stderr
-    assert differing(folder / "results.h5", runs / "results.h5") == []
-
-
-def test_notice_signal_ends_after_the_block_with_exit_code_5(whole, tmp_path):
-    job, _ = whole
-    runs = tmp_path / "runs"
-    process = start(job, runs, ranks=2)
-    wait_until(lambda: len(parts(runs)) >= 1)
-    process.send_signal(signal.SIGUSR2)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 5, output
-    with h5py.File(runs / "results.h5") as results:
-        assert results.attrs["complete"] == 0
-        assert 0 < (results["trials/status"][()] == b"done").sum() < len(results["trials/status"])
-
-
-def test_limit_stops_early_and_partial_results_are_gathered(whole, tmp_path):
-    job, folder = whole
-    done = sweep(job, tmp_path / "runs", "--limit", "2")
-    assert done.returncode == 5
-    assert len(parts(tmp_path / "runs")) == 2
-    status = headsweep("status", tmp_path / "runs")
-    assert status.stdout.startswith("2 of ")
-    os.remove(tmp_path / "runs" / "results.h5")
-    gathered = headsweep("gather", tmp_path / "runs")
-    assert gathered.returncode == 0 and (tmp_path / "runs" / "results.h5").exists(), gathered.stderr
-
-
 def test_a_choice_of_lanes_without_a_sweep_is_made_anew(whole, tmp_path):
     job, folder = whole
     (tmp_path / "runs" / "tune").mkdir(parents=True)
@@ -144,48 +59,12 @@ def test_a_choice_of_lanes_without_a_sweep_is_made_anew(whole, tmp_path):
     assert (chosen["lanes"], chosen["keeps_prefixes"]) == (2, True) == (engine["lanes"], engine["keeps_prefixes"])
 
 
-def test_a_spoilt_part_is_computed_again(whole, tmp_path):
-    job, folder = whole
-    runs = tmp_path / "runs"
-    assert sweep(job, runs, "--limit", "3").returncode == 5
-    spoilt, cut = parts(runs)[:2]
-    content = bytearray(spoilt.read_bytes())
-    content[len(content) // 2] ^= 4
-    spoilt.write_bytes(content)
-    cut.write_bytes(cut.read_bytes()[:1000])
-    done = sweep(job, runs, "--resume")
-    assert done.returncode == 0, done.stderr
-    assert spoilt.stem in done.stderr and cut.stem in done.stderr
-    assert differing(folder / "results.h5", runs / "results.h5") == []
-
-
-def test_refusals_of_a_folder(whole, tmp_path):
-    job, folder = whole
-    again = sweep(job, folder)
-    assert again.returncode == 3 and "--resume" in again.stderr
-    other = write_job(tmp_path, **{"batch: 8": "batch: 4"})
-    changed = sweep(other, folder, "--resume", ranks=2)
-    assert changed.returncode == 3
-    assert "training.batch" in changed.stderr
-    assert len(changed.stderr.strip().splitlines()) == 1
-
-
 def test_all_ranks_finish_on_bad_input_with_one_line(tmp_path):
     job = write_job(tmp_path, **{"size: 2, draws: 4": "size: 2, draws: 4000"})
     refused = sweep(job, tmp_path / "runs", ranks=3)
     assert refused.returncode == 3
     assert "2016" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "runs" / "parts").exists() or parts(tmp_path / "runs") == []
-
-
-def test_one_rank_that_meets_a_mistake_alone_ends_all(whole, tmp_path):
-    job, _ = whole
-    line = launch_line(1, "headsweep", "run", job, "-o", tmp_path / "runs")
-    line += [":", "-n", "1", *line[line.index("-n") + 2:]]
-    line[line.index(str(job), line.index(":"))] = str(tmp_path / "nowhere.yaml")
-    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 3
-    assert done.stderr.strip() == f"headsweep: {tmp_path}/nowhere.yaml: no such file"
 
 
 def broken_model(tmp_path, **config):

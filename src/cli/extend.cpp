@@ -1,0 +1,35 @@
+// cli: `headsweep extend`: more locations, strengths, seeds for a sweep that has been begun.
+#include <headsweep/sweep.hpp>
+#include <iostream>
+
+#include "cli/command.hpp"
+
+namespace headsweep {
+namespace {
+
+Syntax syntax() {
+  return {
+      .usage = "headsweep extend FOLDER JOB",
+      .about =
+          "Adds the locations, draws, strengths and seeds of a larger job to the sweep in a folder: model, "
+          "data, "
+          "training and evaluation must be the same. What is finished stays; `run JOB -o FOLDER --resume` "
+          "computes the rest.",
+      .named = options::options_description("options"),
+      .positional = {"FOLDER", "JOB"}};
+}
+
+}  // namespace
+
+ExitCode run_extend(const CommandLine& line) {
+  options::variables_map values;
+  if (!read_words(line, syntax(), values)) return ExitCode::done;
+  const std::string folder = values["FOLDER"].as<std::vector<std::string>>().front();
+  const std::string job = values["JOB"].as<std::vector<std::string>>().front();
+  const auto [before, after] = extend_sweep(folder, job);
+  std::cout << folder << ": " << after << " trials, " << before << " of them were there; go on with: run "
+            << job << " -o " << folder << " --resume" << std::endl;
+  return ExitCode::done;
+}
+
+}  // namespace headsweep
