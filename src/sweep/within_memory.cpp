@@ -48,9 +48,10 @@ TrialRecord failed_record(const Plan& plan, TrialId trial, const std::string& st
 std::vector<TrialRecord> run_within_memory(const Plan& plan, const Block& block, const RunBlock& run) {
   std::string lack;
   std::vector<TrialRecord> records = try_run(block, run, lack);
+  if (records.empty() && block.trials.size() == 1)
+    records.push_back(failed_record(plan, block.trials.front(), "memory", lack));
   for (TrialRecord& record : records) record.lanes = static_cast<int>(block.trials.size());
   if (!records.empty()) return records;
-  if (block.trials.size() == 1) return {failed_record(plan, block.trials.front(), "memory", lack)};
   log_error(
       cat("block ", block.name, ": ", lack, "; going on with half of its ", block.trials.size(), " lanes"));
   const auto middle = block.trials.begin() + static_cast<std::ptrdiff_t>(block.trials.size() / 2);

@@ -1,7 +1,10 @@
 """Sweeps in several launches: shards with and without a common folder, and sweeps that grow."""
+import os
+import signal
+
 import h5py
 
-from small_sweep import differing, events, headsweep, parts, start, sweep, wait_until, write_job
+from small_sweep import differing, events, headsweep, parts, ranks_of, start, sweep, wait_until, write_job
 
 
 def test_shards_side_by_side_in_one_folder(whole, tmp_path):
@@ -21,9 +24,12 @@ def test_a_shard_keeps_others_out(whole, tmp_path):
     runs = tmp_path / "runs"
     process = start(job, runs, "--shard", "2/3")
     wait_until(lambda: (runs / "lock-2-of-3").exists())
+    pid, = ranks_of(runs)
+    os.kill(pid, signal.SIGSTOP)  # it shall not end before it was seen
     for words in (["--shard", "2/3"], ["--shard", "1/2"], []):
         refused = sweep(job, runs, "--resume", *words)
-        assert refused.returncode == 3 and "lock-2-of-3: a sweep with pid " in refused.stderr
+        assert refused.returncode == 3 and f"lock-2-of-3: a sweep with pid {pid} on host " in refused.stderr
+    os.kill(pid, signal.SIGCONT)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0 and "shard 2 of 3 has done its share" in output
 

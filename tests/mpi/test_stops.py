@@ -7,7 +7,7 @@ import time
 import h5py
 import pytest
 
-from small_sweep import differing, events, headsweep, parts, ranks_of, start, sweep, wait_until, write_job
+from small_sweep import differing, events, headsweep, parts, ranks_of, start, starts, sweep, wait_until, write_job
 
 
 def statuses(runs):
@@ -56,11 +56,10 @@ def test_an_end_gives_the_block_up_and_leaves_nothing_half(whole, tmp_path, rank
     assert differing(folder / "results.h5", runs / "results.h5") == []
 
 
-def test_terminate_without_a_launcher_is_exit_code_5(whole, tmp_path):
-    job, _ = whole
+def test_terminate_without_a_launcher_is_exit_code_5(tmp_path):
     runs = tmp_path / "runs"
-    process = start(job, runs, launched=False)
-    wait_until(lambda: len(parts(runs)) >= 1)
+    process = start(write_job(tmp_path, **{"epochs: 1": "epochs: 8"}), runs, launched=False)
+    wait_until(lambda: starts(runs) > 1)  # the second block is in hand
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 5, output
@@ -110,12 +109,14 @@ def test_a_second_sweep_on_a_folder_at_work_is_told_who_works_there(whole, tmp_p
     runs = tmp_path / "runs"
     process = start(job, runs)
     wait_until(lambda: (runs / "sweep.yaml").exists())
-    pid = ranks_of(runs)[0]
+    pid, = ranks_of(runs)
+    os.kill(pid, signal.SIGSTOP)  # it shall not end before it was seen
     second = sweep(job, runs, "--resume")
     assert second.returncode == 3
     assert f"a sweep with pid {pid} on host " in second.stderr and len(second.stderr.strip().splitlines()) == 1
     status = headsweep("status", runs)
     assert f"at work: pid {pid} on host " in status.stdout
+    os.kill(pid, signal.SIGCONT)
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert differing(folder / "results.h5", runs / "results.h5") == []

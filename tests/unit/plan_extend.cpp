@@ -10,7 +10,9 @@
 namespace headsweep {
 namespace {
 
-const Ranking ranking(1, {{2, 1}, {0, 3}, {1, 1}, {1, 2}});
+/// All 12 heads, the middle layer first.
+const Ranking ranking(
+    1, {{1, 1}, {1, 2}, {0, 3}, {1, 0}, {2, 1}, {0, 0}, {0, 1}, {0, 2}, {1, 3}, {2, 0}, {2, 2}, {2, 3}});
 
 JobSpec job_of(int draws, const std::string& taus, const std::string& seeds) {
   return small_job(
