@@ -14,6 +14,11 @@
 namespace headsweep {
 namespace {
 
+/// Of the rate of one matrix product: what a sweep reached on CPUs.
+constexpr double usual_share = 0.8;
+/// By what rows a product of few takes longer: on GPUs as weights are read, on CPUs as measured.
+constexpr double gpu_rows = 150, cpu_rows = 40;
+
 Syntax syntax() {
   Syntax syntax{.usage = "headsweep plan JOB [--ranks N] [--from FOLDER]",
                 .about =
@@ -26,7 +31,7 @@ Syntax syntax() {
       "from", options::value<std::string>(),
       "a sweep folder of the same model and data: take what its blocks took")(
       "gflops", options::value<double>(),
-      "GFLOP/s that a rank reaches in large products; default: 0.35 of one measured here")(
+      "GFLOP/s that a rank reaches in large products; default: 0.8 of one measured here")(
       "rows", options::value<double>(),
       "a product takes as long as one of so many rows more; default: 150 where model.device is cuda, else "
       "40")("keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
@@ -90,9 +95,9 @@ struct Pace {
 /// By a rate of FLOPs.
 Pace assumed_pace(const JobSpec& job, const DataSize& data, const options::variables_map& values) {
   const double rate = values.count("gflops") > 0 ? values["gflops"].as<double>() * 1e9
-                                                 : 0.35 * measure_flops(job.run.threads);
+                                                 : usual_share * measure_flops(job.run.threads);
   if (!(rate > 0)) throw BadUsage("--gflops is a positive number");
-  const double usual = job.model.device == Device::cuda ? 150 : 40;
+  const double usual = job.model.device == Device::cuda ? gpu_rows : cpu_rows;
   const double rows = values.count("rows") > 0 ? values["rows"].as<double>() : usual;
   if (!(rows >= 0)) throw BadUsage("--rows is at least 0");
   return {.text = cat(std::round(rate / 1e9),

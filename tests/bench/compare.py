@@ -17,10 +17,11 @@ from pathlib import Path
 from place import BENCH, ROOT, Failed, Place, cpu_in_words, stamp, versions_in_words
 
 sys.path.insert(0, str(ROOT))  # for `analysis`
-from sections import batches, demo, gpu, growth, lanes, localiser, memory, ranks, start, status, training, trial  # noqa: E402
+from sections import (  # noqa: E402
+    batches, demo, gpu, growth, lanes, localiser, memory, ranks, schedule, start, status, training, trial)
 
-SECTIONS = dict(training=training, trial=trial, lanes=lanes, ranks=ranks, memory=memory, growth=growth, start=start, status=status,
-                localiser=localiser, demo=demo, batches=batches, gpu=gpu)
+SECTIONS = dict(training=training, trial=trial, lanes=lanes, ranks=ranks, schedule=schedule, memory=memory,
+                growth=growth, start=start, status=status, localiser=localiser, demo=demo, batches=batches, gpu=gpu)
 SLOW = ("demo", "localiser", "batches")  # not in a quick run
 
 HEAD = """\

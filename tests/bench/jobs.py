@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from place import WORLD
+from place import WORLD, Place, run
 
 EVALUATION = dict(judge="exact", max_new_tokens=12, stop=".", answers=["val", "test"], choice=["test"], drift=[],
                   pairs=[], questions=48)
@@ -26,8 +26,9 @@ def single_heads(layers: list[int], heads: int) -> dict[str, dict]:
     return {f"h{layer}_{head}": dict(heads=[f"L{layer}.H{head}"]) for layer in layers for head in range(heads)}
 
 
-def write_job(file: Path, locations: dict, lanes: int = 8, **changes: dict) -> Path:
-    """A job on the built-in world that trains one optimal edit at each location; `changes` replaces keys of parts."""
+def write_job(file: Path, locations: dict, lanes: int = 8, **changes: dict | list) -> Path:
+    """A job on the built-in world that trains one optimal edit at each location; `changes` replaces keys of parts,
+    `edits` and `split` whole."""
     job = dict(
         name="bench",
         model=dict(folder=str(WORLD), device="cpu"),
@@ -41,14 +42,22 @@ def write_job(file: Path, locations: dict, lanes: int = 8, **changes: dict) -> P
         run=dict(seeds=[0], lanes=lanes, threads=1),
     )
     for part, values in changes.items():
-        job[part] = job[part] | values
+        job[part] = values if part in ("edits", "split") else job[part] | values
     file.write_text("".join(f"{key}: {to_yaml(value)}\n" for key, value in job.items()))
     return file
 
 
+def plan_table(place: Place, job: Path, *options: object) -> list[tuple[int, float, float]]:
+    """What `headsweep plan` says: ranks, rank-hours and efficiency (per cent) of each row."""
+    rows = re.findall(r"^ +(\d+) +.*? +([\d.]+) +([\d.]+) %$", run(place.headsweep, "plan", job, *options).out,
+                      re.MULTILINE)
+    return [(int(ranks), float(hours), float(share)) for ranks, hours, share in rows]
+
+
 def sizes_of(locations: dict) -> list[int]:
     """Numbers of heads, each once."""
-    return sorted({len(one["heads"]) if "heads" in one else one["random"]["size"] for one in locations.values()})
+    return sorted({1 if "single" in one else len(one["heads"]) if "heads" in one else one["random"]["size"]
+                   for one in locations.values()})
 
 
 def small_job(file: Path, model: Path, layers: list[int], lanes: int) -> Path:
