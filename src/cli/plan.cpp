@@ -14,6 +14,7 @@
 namespace headsweep {
 namespace {
 
+constexpr int most_ranks = 1'000'000;
 /// Of the rate of one matrix product: what a sweep reached on CPUs.
 constexpr double usual_share = 0.8;
 /// By what rows a product of few takes longer: on GPUs as weights are read, on CPUs as measured.
@@ -137,7 +138,7 @@ std::string three_digits(double value) {
 }
 
 void print_row(int ranks, double makespan, double best) {
-  const double share = best / (ranks * makespan);
+  const double share = makespan > 0 ? best / (ranks * makespan) : 1;
   std::cout << std::setw(7) << ranks << std::setw(14) << duration_text(makespan) << std::setw(13)
             << three_digits(ranks * makespan / 3600) << std::setw(11) << std::round(1000 * share) / 10
             << " %\n";
@@ -194,11 +195,13 @@ ExitCode run_plan(const CommandLine& line) {
   options::variables_map values;
   if (!read_words(line, syntax(), values)) return ExitCode::done;
   const int ranks = values["ranks"].as<int>();
-  if (ranks < 1) throw BadUsage("--ranks is at least 1");
+  if (ranks < 1 || ranks > most_ranks) throw BadUsage(cat("--ranks is 1 to ", most_ranks));
   JobSpec job = read_job(values["JOB"].as<std::vector<std::string>>().front());
   std::optional<SweepFolder> folder;
   std::optional<SweepHeader> header;
   if (values.count("from") > 0) {
+    if (values.count("gflops") + values.count("rows") > 0)
+      throw BadUsage("--gflops and --rows are not asked for beside --from, which says what blocks took");
     folder.emplace(values["from"].as<std::string>());
     header = header_of(*folder);
     take_choices(*header, folder->path().string(), job);
