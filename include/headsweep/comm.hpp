@@ -106,6 +106,8 @@ class GpuGroup {
   void broadcast(void* data, std::size_t bytes);
   /// How many GPUs this machine shows to CUDA; 0 without CUDA.
   static int visible_devices();
+  /// A device's place on this host's bus: tells GPUs apart; "" without NCCL.
+  static std::string place_of(int device);
   /// A device's product name; "" without CUDA.
   static std::string name_of(int device);
   /// Bytes that a device has free; 0 without CUDA.

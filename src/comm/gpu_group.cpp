@@ -40,6 +40,7 @@ void GpuGroup::broadcast(void* data, std::size_t bytes) {
 }
 
 int GpuGroup::visible_devices() { return NcclLink::count_devices(); }
+std::string GpuGroup::place_of(int device) { return NcclLink::place_of(device); }
 std::string GpuGroup::name_of(int device) { return NcclLink::name_of(device); }
 double GpuGroup::free_bytes(int device) { return NcclLink::free_bytes(device); }
 

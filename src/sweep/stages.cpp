@@ -87,23 +87,28 @@ std::string device_kind(at::Device device) {
 at::Device choose_device(const JobSpec& job, const World& world, bool share_gpus) {
   if (job.model.device == Device::cpu) return at::kCPU;
   const int visible = GpuGroup::visible_devices();
+  const std::vector<std::string> firsts =
+      world.all_gather(visible > 0 ? cat(host_name(), " ", GpuGroup::place_of(0)) : "");
+  const std::string& first_seen = firsts[static_cast<std::size_t>(world.rank())];
+  // A launcher may show each rank a GPU of its own, which is then its first.
+  const bool own = visible == 1 && std::count(firsts.begin(), firsts.end(), first_seen) == 1;
   std::string obstacle;
   if (visible == 0)
     obstacle = "no GPU is visible";
   else if (!kernels::has_cuda())
     obstacle = "this build has no CUDA kernels; build it where nvcc is";
-  else if (world.node_size() > visible && !share_gpus)
+  else if (world.node_size() > visible && !own && !share_gpus)
     obstacle = cat(world.node_size(), " ranks for ", visible,
                    " visible GPUs; start one rank a GPU, or let them share with --share-gpus");
   if (!obstacle.empty()) obstacle = host_name() + ": " + obstacle;
   const std::vector<std::string> obstacles = world.all_gather(obstacle);  // one kind of device for all ranks
-  const bool anywhere = world.max(visible) > 0;
   const auto first =
       std::find_if(obstacles.begin(), obstacles.end(), [](const auto& o) { return !o.empty(); });
-  if (first == obstacles.end()) return {at::kCUDA, static_cast<at::DeviceIndex>(world.node_rank() % visible)};
+  if (first == obstacles.end())
+    return {at::kCUDA, static_cast<at::DeviceIndex>(own ? 0 : world.node_rank() % visible)};
   all_do(world,
          [&] { require(job.model.device != Device::cuda, "model.device: cuda is asked for, but ", *first); });
-  if (anywhere) log_line(cat("the model runs on the CPU: ", *first));
+  if (world.max(visible) > 0) log_line(cat("the model runs on the CPU: ", *first));
   return at::kCPU;
 }
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from jobs import small_job, write_job
-from place import Child, Place, run
+from place import Child, Place, on_ranks, run
 
 TITLE = "Memory"
 TOLERANCE = 0.15
@@ -34,6 +34,30 @@ def pairs_of_heads(count: int) -> dict[str, dict]:
     return {f"pair{k}": dict(heads=[f"L0.H{k % 8}", f"L{1 + k // 8}.H0"]) for k in range(count)}
 
 
+def proportional_megabytes(sweep: Path) -> list[float]:
+    """Of each rank that works on `sweep`: its own pages, and its share of those that ranks have in common."""
+    sizes = []
+    for pid in run("pgrep", "-f", f"^[^ ]*/headsweep run .*{sweep}", allowed=(1,)).out.split():
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:  # it has just ended
+            continue
+        sizes.append(1.024e-3 * int(re.search(r"^Pss:\s*(\d+) kB", lines, re.MULTILINE)[1]))
+    return sizes
+
+
+def measure_ranks(place: Place, ranks: int) -> float:
+    """The most that all ranks hold together, in megabytes."""
+    folder = place.folder(f"memory-ranks{ranks}")
+    job = small_job(folder / "job.yaml", place.model("small"), [0], 2)
+    child, peak = Child(*on_ranks(ranks, place.headsweep, "run", job, "-o", folder / "sweep")), 0.0
+    while child.runs():
+        peak = max(peak, sum(proportional_megabytes(folder / "sweep")))
+        time.sleep(0.1)
+    child.wait()
+    return peak
+
+
 def measure(place: Place) -> dict:
     def world(lanes: int) -> Path:
         return write_job(place.folder(f"memory-world{lanes}") / "job.yaml", pairs_of_heads(lanes), lanes)
@@ -42,11 +66,18 @@ def measure(place: Place) -> dict:
     for lanes in [] if place.quick else [1, 8]:
         file = place.folder(f"memory-small{lanes}") / "job.yaml"
         jobs[f"small, {lanes} lanes"] = small_job(file, place.model("small"), [0], lanes)
-    return {name: measure_job(place, job) for name, job in jobs.items()}
+    weights = place.model("small").joinpath("model.safetensors").stat().st_size / 1e6
+    return dict(jobs={name: measure_job(place, job) for name, job in jobs.items()}, weights=weights,
+                ranks={ranks: measure_ranks(place, ranks) for ranks in ([] if place.quick else [1, 2])})
 
 
 def describe(found: dict) -> list[str]:
     lines = ["Peak of one rank, weights and libraries in, against what `headsweep plan` says (target: within "
              f"{100 * TOLERANCE:.0f} %):", "", "| | peak, MB | planned, MB | peak / planned |", "| --- | --- | --- | --- |"]
-    return lines + [f"| {name} | {one['peak']:.0f} | {one['planned']:.0f} | **{one['peak'] / one['planned']:.2f}** |"
-                    for name, one in found.items()]
+    lines += [f"| {name} | {one['peak']:.0f} | {one['planned']:.0f} | **{one['peak'] / one['planned']:.2f}** |"
+              for name, one in found["jobs"].items()]
+    if not found["ranks"]:
+        return lines
+    one, two = found["ranks"].values()
+    return lines + ["", f"Ranks of a host share its weights: on `small` ({found['weights']:.0f} MB of weights) one rank held "
+                    f"{one:.0f} MB at most, two together {two:.0f} MB: the second added **{two - one:.0f} MB**."]
