@@ -55,6 +55,8 @@ void print_text(const Standing& now) {
   for (const FolderOwner& one : now.owners)
     std::cout << (one.lives ? "at work: " : "ended without a word: ") << "pid " << one.pid << " on host "
               << one.host << (one.job.empty() ? "" : ", Slurm job " + one.job) << "\n";
+  if (!now.lives && now.blocks_done < now.blocks)
+    std::cout << "nobody is at work here; `headsweep run JOB -o FOLDER --resume` goes on\n";
   for (const std::string& one : now.running) std::cout << "  " << one << "\n";
   for (const std::string& one : now.errors) std::cout << "  error: " << one << "\n";
   std::cout << (now.gathered ? "results.h5 is there" : "not gathered yet (headsweep gather)") << std::endl;

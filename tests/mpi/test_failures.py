@@ -3,10 +3,12 @@ import os
 import shutil
 import subprocess
 
+import h5py
+import numpy as np
 import pytest
 
 from launch import BUILD, environment, launch_line
-from small_sweep import differing, parts, start, starts, sweep, wait_until, write_job
+from small_sweep import differing, headsweep, parts, start, starts, sweep, wait_until, write_job
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk as root")
 
@@ -60,6 +62,27 @@ def test_a_read_only_folder_is_refused(whole, small_disk):
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     assert refused.returncode == 3
     assert "Read-only file system" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_trials_that_are_not_finite_fail_alone_and_are_tried_again_where_asked(whole, tmp_path):
+    job = write_job(tmp_path, **{"2: 0.02": "2: 1.0e+30"})
+    runs = tmp_path / "runs"
+    stopped = sweep(job, runs, "--max-failed", "0")
+    assert stopped.returncode == 5 and "more than --max-failed 0: stopping" in stopped.stderr
+    done = sweep(job, runs, "--resume")
+    assert done.returncode == 4, done.stderr
+    again = sweep(job, runs, "--resume", "--retry-failed", ranks=2)
+    assert again.returncode == 4, again.stderr
+    with h5py.File(runs / "results.h5") as results, h5py.File(whole[1] / "results.h5") as sound:
+        failed = results["trials/status"][()] == b"failed"
+        assert (results["trials/attempt"][()] == np.where(failed, 2, 1)).all() and 0 < failed.sum() < len(failed)
+        assert set(results["trials/stage"][failed]) == {b"training"}
+        assert all(b"gradient norm" in message for message in results["trials/message"][failed])
+        assert (results["trials/lanes"][()] == 2).any()
+        for name in ("metrics/test/truth_info", "metrics/test/mc2"):
+            assert results[name][~failed].tobytes() == sound[name][~failed].tobytes()
+    status = headsweep("status", runs)
+    assert f"{failed.sum()} failed" in status.stdout and "error: trial " in status.stdout
 
 
 def test_a_spoilt_part_is_computed_again(whole, tmp_path):
