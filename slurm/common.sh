@@ -1,0 +1,74 @@
+# slurm/common.sh: what the batch scripts share: run a sweep, pass signals on to it, requeue the Slurm job if it stopped early.
+# Settings come from the environment or from slurm/site.sh beside this file, which is yours (`module load` lines go there):
+#   HEADSWEEP  the program; default: build/headsweep of the checkout that this file belongs to
+#   LAUNCHER   srun (the default), mpirun, or a launch line of your own such as "srun --mpi=pmix_v4"
+# shellcheck shell=bash
+
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC1091
+[ ! -e "$home/slurm/site.sh" ] || source "$home/slurm/site.sh"
+set -uo pipefail
+HEADSWEEP=${HEADSWEEP:-$home/build/headsweep}
+export OMPI_MCA_osc=${OMPI_MCA_osc:-^ucx}  # Open MPI 4.1 has "invalid window" between nodes that only TCP joins
+
+# In Slurm's commands the number of an array's last task stands for the whole array, so a task is named ARRAY_TASK.
+this_job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
+this_job=${this_job:-$SLURM_JOB_ID}
+
+say() { echo "$(date +%FT%T) $this_job: $*"; }
+fail() { say "$*"; exit 2; }
+
+count_parts() { find "$1/parts" -name '*.h5' 2>/dev/null | wc -l; }
+
+# Slurm signals the batch shell alone (--signal=B:...); the launcher hands a signal on to every rank.
+launched='' signals=''
+pass_on() {
+  signals+=" $1"
+  if [[ ${LAUNCHER:-srun} == srun* && $1 == TERM ]]; then  # srun would kill the ranks; Slurm lets them end
+    scancel --signal=TERM "$this_job" 2>/dev/null
+  elif [ -n "$launched" ]; then
+    kill -s "$1" "$launched" 2>/dev/null
+  fi
+}
+trap 'pass_on USR2' USR2
+trap 'pass_on TERM' TERM
+
+# Starts the ranks, waits for their end and returns their exit code. A signal ends bash's wait, not the ranks.
+launch() {
+  local line seen code
+  case ${LAUNCHER:-srun} in
+    srun) line=(srun --mpi=pmix --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}") ;;  # srun does not take it from sbatch
+    mpirun) line=(mpirun -q --bind-to none --mca odls_base_sigkill_timeout 5 -n "$SLURM_NTASKS") ;;
+    *) read -ra line <<<"$LAUNCHER" ;;
+  esac
+  say "${line[*]} $*"
+  "${line[@]}" "$@" &
+  launched=$!
+  until seen=$signals; wait "$launched"; code=$?; [ "$signals" = "$seen" ]; do :; done
+  return "$code"
+}
+
+# Whether Slurm still wants this job: not after scancel, nor where it requeues by itself (preemption, a lost node).
+still_wanted() { [ "$(squeue -h -j "$this_job" -o %T)" = RUNNING ]; }
+
+# run_sweep JOB FOLDER [options of `headsweep run`]: starts the sweep or goes on with it; ends the batch script.
+run_sweep() {
+  [ $# -ge 2 ] || fail "usage: sbatch SCRIPT JOB FOLDER [options of headsweep run]"
+  [ -x "$HEADSWEEP" ] || fail "$HEADSWEEP: no such program; run 'make build' or set HEADSWEEP"
+  local job=$1 folder=$2 before end code
+  shift 2
+  before=$(count_parts "$folder")
+  end=$(squeue -h -j "$this_job" -o %e)
+  # Half a minute is left to the launcher and to requeueing. NONE: a job without a time limit.
+  [[ $end != [0-9]* ]] || set -- --deadline $(($(date -d "$end" +%s) - 30)) "$@"
+  launch "$HEADSWEEP" run "$job" -o "$folder" --resume "$@"
+  code=$?
+  [[ $signals == *TERM* && $code != [04] ]] && code=5  # mpirun has a code of its own
+  if [ "$code" = 5 ] && still_wanted; then
+    [ "$(count_parts "$folder")" -gt "$before" ] ||
+      { say "this run finished no block, the next would not either: not requeued. Give it more time"; exit 5; }
+    say "stopped early: requeued"
+    scontrol requeue "$this_job" || say "not requeued; go on by the same sbatch line"
+  fi
+  exit "$code"
+}
