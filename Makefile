@@ -30,7 +30,7 @@ test:  ## all tests but the long ones
 	cmake/setup.sh tests
 	$(MAKE) build
 	ctest --test-dir $(BUILD) --output-on-failure
-	HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/style tests/analysis tests/parity tests/mpi
+	HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/style tests/analysis tests/parity tests/mpi tests/cluster
 
 test-long:  ## all tests, the long ones too
 	HEADSWEEP_LONG=1 $(MAKE) test
