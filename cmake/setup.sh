@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings what headsweep is built from, and says what it does. A second call finds all in place and takes well under 1 s.
 #   1. Debian packages: only the missing ones, as root or by sudo. HEADSWEEP_PACKAGES=skip: they come from elsewhere.
+#      With `setup.sh tests` a Slurm, too, if that needs no question: tests/cluster skip without one.
 #   2. .venv: the Python packages of the analysis; with `setup.sh tests` those of the tests, too; with `setup.sh bench`
 #      those of the benchmark's peers, too.
 #   3. torch: the folder that HEADSWEEP_TORCH names; else the torch of the active Python; else installed into .venv.
@@ -32,23 +33,31 @@ missing_packages() {
 
 may_sudo() { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
 
+apt_install() {
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+  [ "$(id -u)" = 0 ] || apt=(sudo "${apt[@]}")
+  say "installing Debian packages: $*"
+  "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null
+}
+
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then
     say "no Debian system; these must come from elsewhere (modules, spack, conda): ${packages[*]}"
     return
   fi
-  local missing as_root=()
-  missing=$(missing_packages | tr '\n' ' ')
-  [ -n "$missing" ] || return 0
-  if [ "$(id -u)" != 0 ]; then
-    as_root=(sudo)
-    may_sudo || fail "not root, and Debian packages are missing: ${missing% }. Ask for them or, where they come from" \
+  local missing
+  mapfile -t missing < <(missing_packages)
+  [ ${#missing[@]} != 0 ] || return 0
+  [ "$(id -u)" = 0 ] || may_sudo ||
+    fail "not root, and Debian packages are missing: ${missing[*]}. Ask for them or, where they come from" \
       "elsewhere (modules, spack, conda), say HEADSWEEP_PACKAGES=skip"
-  fi
-  say "installing Debian packages: $missing"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  # shellcheck disable=SC2086  # a list of words
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  apt_install "${missing[@]}"
+}
+
+install_slurm() {
+  ! command -v sbatch >/dev/null && command -v apt-get >/dev/null || return 0
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 0
+  apt_install slurm-wlm munge || say "no Slurm; tests/cluster will be skipped"
 }
 
 # ---- 2. and 3. Python packages and torch
@@ -101,6 +110,9 @@ install_python_packages() {
   touch "${stamps[@]}"
 }
 
-[ "${HEADSWEEP_PACKAGES:-}" = skip ] || install_packages
+if [ "${HEADSWEEP_PACKAGES:-}" != skip ]; then
+  install_packages
+  [ "${1:-}" != tests ] || install_slurm
+fi
 install_python_packages
 say "all in place"
