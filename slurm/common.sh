@@ -48,6 +48,18 @@ launch() {
   return "$code"
 }
 
+# The same; what crashed is started again, up to three times: nothing finished is lost, and the program sets a block
+# aside that has crashed it three times.
+launch_through_crashes() {
+  local crashes=0 code
+  while :; do
+    launch "$@"
+    code=$?
+    [[ $code == [02345] || -n $signals || $((++crashes)) -gt 3 ]] && return "$code"
+    say "the run crashed (exit code $code): started again"
+  done
+}
+
 # Whether Slurm still wants this job: not after scancel, nor where it requeues by itself (preemption, a lost node).
 still_wanted() { [ "$(squeue -h -j "$this_job" -o %T)" = RUNNING ]; }
 
@@ -61,7 +73,7 @@ run_sweep() {
   end=$(squeue -h -j "$this_job" -o %e)
   # Half a minute is left to the launcher and to requeueing. NONE: a job without a time limit.
   [[ $end != [0-9]* ]] || set -- --deadline $(($(date -d "$end" +%s) - 30)) "$@"
-  launch "$HEADSWEEP" run "$job" -o "$folder" --resume "$@"
+  launch_through_crashes "$HEADSWEEP" run "$job" -o "$folder" --resume "$@"
   code=$?
   [[ $signals == *TERM* && $code != [04] ]] && code=5  # mpirun has a code of its own
   if [ "$code" = 5 ] && still_wanted; then

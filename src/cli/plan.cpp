@@ -17,7 +17,7 @@ namespace {
 constexpr int most_ranks = 1'000'000;
 /// Of the rate of one matrix product: what a sweep reached on CPUs.
 constexpr double usual_share = 0.8;
-/// By what rows a product of few takes longer: on GPUs as weights are read, on CPUs as measured.
+/// By what rows a product of few takes longer: on GPUs as weights are read, on CPUs by what more lanes gained there.
 constexpr double gpu_rows = 150, cpu_rows = 40;
 
 Syntax syntax() {

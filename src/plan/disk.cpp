@@ -1,5 +1,5 @@
-// plan: bytes of what a sweep leaves, as its files hold it: compressed, where that is of use. Compared with
-// real sweeps by tests/bench.
+// plan: bytes of what a sweep leaves, as its files hold it: compressed, where that is of use. Rather too many
+// than too few: tests/mpi compares them with a sweep.
 #include <set>
 
 #include "plan/workload.hpp"

@@ -60,7 +60,8 @@ class BlockLoop {
     log(Event::Kind::start, block, "");
     try {
       const CrashNote note(in_.folder.log_of(in_.world.rank()), event_of(Event::Kind::crashed, block, ""));
-      in_.folder.put(compute(block, begin), now_seconds() - begin, in_.world.rank());
+      const Part part = compute(block, begin);
+      in_.folder.put(part, now_seconds() - begin, in_.world.rank());
     } catch (const GiveUp&) {
       log(Event::Kind::given_up, block, "");
       return false;

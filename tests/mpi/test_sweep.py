@@ -1,12 +1,13 @@
 """The sweep over real ranks: the same bits for any number of them; refusals."""
 import json
+import re
 import shutil
 
 import h5py
 import pytest
 
 from launch import OVER_TCP
-from small_sweep import WORLD, differing, events, parts, sweep, write_job
+from small_sweep import WORLD, differing, events, headsweep, parts, sweep, write_job
 
 
 def test_everything_asked_for_is_there(whole):
@@ -18,6 +19,14 @@ def test_everything_asked_for_is_there(whole):
         truth_info = results["metrics/test/truth_info"][()]
         assert ((truth_info >= 0) & (truth_info <= 1)).all()
     assert {event["block"] for event in events(folder) if event["event"] == "done"} == {part.stem for part in parts(folder)}
+
+
+def test_plan_knows_what_the_disk_must_hold(whole):
+    job, folder = whole
+    line = re.search(r"disk: parts ([\d.]+) MB, results.h5 ([\d.]+) MB", headsweep("plan", job).stdout)
+    for planned, real in zip(map(float, line.groups()), [sum(part.stat().st_size for part in parts(folder)),
+                                                         (folder / "results.h5").stat().st_size]):
+        assert 0.3 * planned < real / 1e6 < planned
 
 
 @pytest.mark.parametrize("ranks, launcher", [(2, ()), (4, ()), (2, OVER_TCP)], ids=["2", "4", "2 over TCP"])
