@@ -9,7 +9,10 @@ home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ ! -e "$home/slurm/site.sh" ] || source "$home/slurm/site.sh"
 set -uo pipefail
 HEADSWEEP=${HEADSWEEP:-$home/build/headsweep}
-export OMPI_MCA_osc=${OMPI_MCA_osc:-^ucx}  # Open MPI 4.1 has "invalid window" between nodes that only TCP joins
+# Debian's settings of Open MPI leave no windows (shared counters) between nodes that only TCP joins: "invalid window".
+if ompi_info --parsable --level 9 --param osc all 2>/dev/null | grep ':osc:value:^.*pt2pt' >/dev/null; then
+  export OMPI_MCA_osc=${OMPI_MCA_osc:-^ucx}
+fi
 
 # In Slurm's commands the number of an array's last task stands for the whole array, so a task is named ARRAY_TASK.
 this_job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
@@ -65,7 +68,7 @@ still_wanted() { [ "$(squeue -h -j "$this_job" -o %T)" = RUNNING ]; }
 
 # run_sweep JOB FOLDER [options of `headsweep run`]: starts the sweep or goes on with it; ends the batch script.
 run_sweep() {
-  [ $# -ge 2 ] || fail "usage: sbatch SCRIPT JOB FOLDER [options of headsweep run]"
+  [ -n "${2:-}" ] || fail "usage: sbatch SCRIPT JOB FOLDER [options of headsweep run]"
   [ -x "$HEADSWEEP" ] || fail "$HEADSWEEP: no such program; run 'make build' or set HEADSWEEP"
   local job=$1 folder=$2 before end code
   shift 2
