@@ -9,11 +9,6 @@ home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ ! -e "$home/slurm/site.sh" ] || source "$home/slurm/site.sh"
 set -uo pipefail
 HEADSWEEP=${HEADSWEEP:-$home/build/headsweep}
-# Debian's settings of Open MPI leave no windows (shared counters) between nodes that only TCP joins: "invalid window".
-if ompi_info --parsable --level 9 --param osc all 2>/dev/null | grep ':osc:value:^.*pt2pt' >/dev/null; then
-  export OMPI_MCA_osc=${OMPI_MCA_osc:-^ucx}
-fi
-
 # In Slurm's commands the number of an array's last task stands for the whole array, so a task is named ARRAY_TASK.
 this_job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 this_job=${this_job:-$SLURM_JOB_ID}

@@ -26,6 +26,18 @@ Launch launch_of(const std::function<std::string(const char*)>& variable) {
           !variable("PMIX_NAMESPACE").empty()};
 }
 
+bool rules_out_windows_over_tcp(const std::string& settings) {
+  for (const std::string& line : split_text(settings, '\n')) {
+    const std::size_t equals = line.find('='), begin = line.find_first_not_of(" \t");
+    if (equals == std::string::npos || line[begin] == '#') continue;
+    const std::string key = line.substr(begin, line.find_last_not_of(" \t", equals - 1) + 1 - begin);
+    const std::string value = line.substr(equals);
+    if (key == "osc" && value.find('^') != std::string::npos && value.find("pt2pt") != std::string::npos)
+      return true;
+  }
+  return false;
+}
+
 void require_one_world(const Launch& launch, int ranks) {
   if (launch.tasks <= 1 || ranks > 1) return;
   set_speaker(launch.task == 0);

@@ -17,4 +17,8 @@ Launch launch_of(const std::function<std::string(const char*)>& variable);
 /// Only the first task speaks.
 void require_one_world(const Launch& launch, int ranks);
 
+/// Whether these settings of Open MPI (openmpi-mca-params.conf) rule out windows over plain TCP, as Debian's
+/// do: between hosts that nothing else joins, a shared counter is then an "invalid window".
+bool rules_out_windows_over_tcp(const std::string& settings);
+
 }  // namespace headsweep

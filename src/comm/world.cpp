@@ -55,12 +55,26 @@ struct World::Node {
   MPI_Comm ranks = MPI_COMM_NULL;
 };
 
+namespace {
+
+/// Where Open MPI's settings leave no window between hosts, all but the one that failed there are let in
+/// again; whoever has chosen by OMPI_MCA_osc keeps that.
+void let_windows_in() {
+  const std::filesystem::path settings = "/etc/openmpi/openmpi-mca-params.conf";
+  std::error_code error;
+  if (std::filesystem::is_regular_file(settings, error) && rules_out_windows_over_tcp(read_file(settings)))
+    ::setenv("OMPI_MCA_osc", "^ucx", 0);
+}
+
+}  // namespace
+
 World::World(int* argc, char*** argv) : node_(std::make_shared<Node>()) {
   const Launch launch = launch_of([](const char* name) {
     const char* value = std::getenv(name);
     return std::string(value != nullptr ? value : "");
   });
   if (!launch.joins) require_one_world(launch, 1);  // MPI_Init would end the process with words of its own
+  let_windows_in();
   int provided = MPI_THREAD_SINGLE;
   mpi_ok(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   mpi_ok(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");

@@ -44,5 +44,13 @@ TEST(Launch, OfManySingleWorldsIsRefused) {
   }
 }
 
+TEST(Launch, KnowsSettingsThatRuleOutWindowsOverTcp) {
+  EXPECT_TRUE(rules_out_windows_over_tcp("# Debian\nbtl = ^uct\nosc = ^ucx,pt2pt\n"));
+  EXPECT_TRUE(rules_out_windows_over_tcp("\tosc=^pt2pt"));
+  EXPECT_FALSE(rules_out_windows_over_tcp("# osc = ^ucx,pt2pt\nosc = ^ucx\n"));
+  EXPECT_FALSE(rules_out_windows_over_tcp("osc = pt2pt\nosc_base_verbose = ^pt2pt\n = \n"));
+  EXPECT_FALSE(rules_out_windows_over_tcp(""));
+}
+
 }  // namespace
 }  // namespace headsweep
