@@ -16,7 +16,8 @@ this_job=${this_job:-$SLURM_JOB_ID}
 say() { echo "$(date +%FT%T) $this_job: $*"; }
 fail() { say "$*"; exit 2; }
 
-count_parts() { find "$1/parts" -name '*.h5' 2>/dev/null | wc -l; }
+# Finished blocks, and one for the sweep's preparation.
+progress_of() { find "$1/parts" "$1/sweep.yaml" -name '*.h5' -o -name sweep.yaml 2>/dev/null | wc -l; }
 
 # Slurm signals the batch shell alone (--signal=B:...); the launcher hands a signal on to every rank.
 launched='' signals=''
@@ -46,14 +47,18 @@ launch() {
   return "$code"
 }
 
-# The same; what crashed is started again, up to three times: nothing finished is lost, and the program sets a block
-# aside that has crashed it three times.
+# The same; what crashed is started again, up to three times without progress: nothing finished is lost, and the program
+# sets a block aside that has crashed it three times.
 launch_through_crashes() {
-  local crashes=0 code
+  local folder=$1 crashes=0 before code
+  shift
   while :; do
+    before=$(progress_of "$folder")
     launch "$@"
     code=$?
-    [[ $code == [02345] || -n $signals || $((++crashes)) -gt 3 ]] && return "$code"
+    [[ $code == [02345] || -n $signals ]] && return "$code"
+    [ "$(progress_of "$folder")" = "$before" ] || crashes=0
+    [ $((++crashes)) -le 3 ] || return "$code"
     say "the run crashed (exit code $code): started again"
   done
 }
@@ -67,15 +72,15 @@ run_sweep() {
   [ -x "$HEADSWEEP" ] || fail "$HEADSWEEP: no such program; run 'make build' or set HEADSWEEP"
   local job=$1 folder=$2 before end code
   shift 2
-  before=$(count_parts "$folder")
+  before=$(progress_of "$folder")
   end=$(squeue -h -j "$this_job" -o %e)
   # Half a minute is left to the launcher and to requeueing. NONE: a job without a time limit.
   [[ $end != [0-9]* ]] || set -- --deadline $(($(date -d "$end" +%s) - 30)) "$@"
-  launch_through_crashes "$HEADSWEEP" run "$job" -o "$folder" --resume "$@"
+  launch_through_crashes "$folder" "$HEADSWEEP" run "$job" -o "$folder" --resume "$@"
   code=$?
-  [[ $signals == *TERM* && $code != [04] ]] && code=5  # mpirun has a code of its own
+  [[ -n $signals && $code != [0234] ]] && code=5  # mpirun has a code of its own, and a crash ends what was to stop
   if [ "$code" = 5 ] && still_wanted; then
-    [ "$(count_parts "$folder")" -gt "$before" ] ||
+    [ "$(progress_of "$folder")" -gt "$before" ] ||
       { say "this run finished no block, the next would not either: not requeued. Give it more time"; exit 5; }
     say "stopped early: requeued"
     scontrol requeue "$this_job" || say "not requeued; go on by the same sbatch line"

@@ -135,6 +135,8 @@ struct Event {
       0;  ///< of a start: processes that the host had killed for lack of memory till then
 };
 std::string event_line(const Event& event);
+/// Lines back to events, by time; what cannot be read is skipped.
+std::vector<Event> parse_events(const std::string& lines);
 
 /// A share of a sweep's blocks, for launches without a common MPI: they may share a folder, or have one each.
 struct Shard {
@@ -149,12 +151,13 @@ inline constexpr double lock_silence = 300.0;  ///< s; an owner silent for longe
 
 /// Who works in a folder, as its lock says.
 struct FolderOwner {
+  int shard = 1;
   std::string host;
   std::int64_t pid = 0;
   std::string job;    ///< SLURM_JOB_ID, empty outside Slurm
   int restart = 0;    ///< SLURM_RESTART_COUNT
   double beat = 0;    ///< when it was last heard of
-  bool lives = true;  ///< known on this host, else by its silence
+  bool lives = true;  ///< heard of in the last 5 minutes and, on this host, running
 };
 
 /// A block that took the program down with it, again and again.
@@ -163,8 +166,8 @@ struct Crashes {
   std::string message;  ///< of the last
 };
 
-/// The folder that `-o` names: sweep.yaml; header.h5 and probe.h5, what is known before the first block;
-/// parts/, state/, lock.
+/// The folder that `-o` names: sweep.yaml, probe.h5 and header-HASH.h5, what is known before the first block;
+/// parts/, state/, tune/, lock.
 class SweepFolder {
  public:
   explicit SweepFolder(std::filesystem::path folder, Shard shard = {})
@@ -178,6 +181,7 @@ class SweepFolder {
   /// Rank 0: checks that nothing or, with `resume`, the same sweep stands here; BadInput with what differs.
   /// Takes the lock (BadInput with host and pid of a live owner); shards of one sweep have a lock each.
   void open(const SweepIdentity& identity, bool resume, bool allow_other_build);
+  void lock();     ///< takes the lock alone, of a folder that is there
   void release();  ///< gives the locks back
   /// Says that the owner lives; false if another has taken the folder meanwhile.
   [[nodiscard]] bool beat() const;
@@ -203,12 +207,13 @@ class SweepFolder {
   [[nodiscard]] std::vector<Event> events() const;  ///< of all ranks, by time; unreadable lines are skipped
   /// Gathers all finished parts into results.h5.
   Gathered gather() const;
-  /// Replaces the header by that of a larger plan of the same sweep; takes the lock for it.
+  /// Replaces the header, but for the localisers, by that of a larger plan of the same sweep. The lock is
+  /// held.
   void extend(const SweepHeader& header);
 
  private:
   [[nodiscard]] std::filesystem::path lock_file() const;
-  void refuse_rivals() const;
+  void require_same_sweep(const SweepIdentity& identity, bool allow_other_build) const;
   std::filesystem::path folder_;
   Shard shard_;
 };

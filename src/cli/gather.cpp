@@ -30,7 +30,8 @@ ExitCode run_gather(const CommandLine& line) {
   const std::filesystem::path output = values.count("output") > 0
                                            ? std::filesystem::path(values["output"].as<std::string>())
                                            : folders.front().results();
-  const Gathered gathered = gather_folders(folders, output);
+  const bool own = folders.size() == 1 && values.count("output") == 0;
+  const Gathered gathered = own ? folders.front().gather() : gather_folders(folders, output);
   std::cout << output.string() << ": " << gathered.done << " trials done, " << gathered.failed << " failed, "
             << gathered.missing << " missing" << std::endl;
   return gathered.failed > 0 ? ExitCode::trials_failed : ExitCode::done;

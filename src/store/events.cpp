@@ -50,17 +50,6 @@ bool ends_torn(const fs::path& file) {
   return in.get(last) && last != '\n';
 }
 
-void read_log(const fs::path& file, std::vector<Event>* events) {
-  for (const std::string& line : split_text(read_file(file), '\n')) {
-    if (line.empty()) continue;
-    try {
-      events->push_back(from_line(line));
-    } catch (const BadInput&) {
-      continue;  // torn by a kill or a crash
-    }
-  }
-}
-
 }  // namespace
 
 std::string event_line(const Event& event) {
@@ -80,6 +69,21 @@ std::string event_line(const Event& event) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::vector<Event> parse_events(const std::string& lines) {
+  std::vector<Event> events;
+  for (const std::string& line : split_text(lines, '\n')) {
+    if (line.empty()) continue;
+    try {
+      events.push_back(from_line(line));
+    } catch (const BadInput&) {
+      continue;  // torn by a kill or a crash
+    }
+  }
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.time < b.time; });
+  return events;
+}
+
 void append_event(const fs::path& file, const Event& event, Sync sync) {
   append_line(file, (ends_torn(file) ? "\n" : "") + event_line(event), sync == Sync::yes);
 }
@@ -90,11 +94,9 @@ std::vector<Event> read_events(const fs::path& state_folder) {
   for (const auto& entry : fs::directory_iterator(state_folder, error))
     if (entry.path().extension() == ".log") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
-  std::vector<Event> events;
-  for (const fs::path& file : files) read_log(file, &events);
-  std::stable_sort(events.begin(), events.end(),
-                   [](const Event& a, const Event& b) { return a.time < b.time; });
-  return events;
+  std::string lines;
+  for (const fs::path& file : files) lines += read_file(file) + "\n";
+  return parse_events(lines);
 }
 
 }  // namespace headsweep

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <headsweep/store.hpp>
 
@@ -28,8 +29,8 @@ bool is_being_written(const fs::path& file) {
   const std::size_t host = name.find(".tmp-") + 5, pid = name.rfind('-') + 1;
   if (pid <= host) return false;
   const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file, error);
-  return may_live(name.substr(host, pid - 1 - host), std::atoll(name.c_str() + pid),
-                  now_seconds() - std::chrono::duration<double>(age).count());
+  return may_write(name.substr(host, pid - 1 - host), std::atoll(name.c_str() + pid),
+                   now_seconds() - std::chrono::duration<double>(age).count());
 }
 
 /// What a killed writer may have left.
@@ -67,48 +68,48 @@ fs::path SweepFolder::part_file(const std::string& block) const {
   return folder_ / "parts" / (block + ".h5");
 }
 
+void SweepFolder::require_same_sweep(const SweepIdentity& identity, bool allow_other_build) const {
+  const SweepIdentity there = read_header()->identity;
+  require_same(folder_, there, identity);
+  require(allow_other_build || there.build == identity.build, folder_.string(), ": begun by build '",
+          there.build, "', this is '", identity.build, "'; --allow-other-build goes on all the same");
+}
+
 void SweepFolder::open(const SweepIdentity& identity, bool resume, bool allow_other_build) {
   std::error_code error;
   const bool file = fs::exists(folder_, error) && !fs::is_directory(folder_, error);
   require(!file, folder_.string(), ": a file stands there, a folder is due");
-  if (exists()) {
-    require(resume, folder_.string(), ": holds a sweep already; go on with --resume, or name a new folder");
-    const SweepIdentity there = read_header()->identity;
-    require_same(folder_, there, identity);
-    require(allow_other_build || there.build == identity.build, folder_.string(), ": begun by build '",
-            there.build, "', this is '", identity.build, "'; --allow-other-build goes on all the same");
-  } else {
-    require(!fs::exists(results()), folder_.string(),
-            ": holds results.h5 but no sweep.yaml; name a new folder");
-  }
-  make_folder(folder_ / "parts");
-  make_folder(folder_ / "state");
-  make_folder(folder_ / "tune");
-  take_lock(lock_file());
+  require(resume || !exists(), folder_.string(),
+          ": holds a sweep already; go on with --resume, or name a new folder");
+  require(exists() || !fs::exists(results()), folder_.string(),
+          ": holds results.h5 but no sweep.yaml; name a new folder");
+  for (const char* name : {"parts", "state", "tune"}) make_folder(folder_ / name);
+  lock();
   try {
-    refuse_rivals();
+    if (exists()) require_same_sweep(identity, allow_other_build);
   } catch (const BadInput&) {
     release();
     throw;
   }
-  remove_temporaries(folder_);
-  remove_temporaries(folder_ / "parts");
-  remove_temporaries(folder_ / "tune");
+  for (const char* name : {".", "parts", "tune"}) remove_temporaries(folder_ / name);
+}
+
+void SweepFolder::lock() {
+  take_lock(lock_file());
+  const std::string kin = cat("-of-", shard_.count);
+  for (const fs::path& other : lock_files(folder_)) {
+    const std::string name = other.filename().string();
+    const bool shard_of_the_same = !shard_.whole() && (name.ends_with(kin) || name == header_lock);
+    if (other == lock_file() || shard_of_the_same) continue;
+    const std::optional<FolderOwner> owner = owner_of(other);
+    if (!owner || !owner->lives) continue;
+    release();
+    refuse(other, *owner);
+  }
 }
 
 fs::path SweepFolder::lock_file() const {
   return folder_ / (shard_.whole() ? "lock" : cat("lock-", shard_.index, "-of-", shard_.count));
-}
-
-void SweepFolder::refuse_rivals() const {
-  const std::string kin = cat("-of-", shard_.count);
-  for (const fs::path& file : lock_files(folder_)) {
-    const std::string name = file.filename().string();
-    const bool shard_of_the_same = !shard_.whole() && (name.ends_with(kin) || name == header_lock);
-    if (file == lock_file() || shard_of_the_same) continue;
-    const std::optional<FolderOwner> owner = owner_of(file);
-    if (owner && owner->lives) refuse(file, *owner);
-  }
 }
 
 void SweepFolder::release() {
@@ -125,8 +126,12 @@ bool SweepFolder::beat() const {
 
 std::vector<FolderOwner> SweepFolder::owners() const {
   std::vector<FolderOwner> owners;
-  for (const fs::path& file : lock_files(folder_))
-    if (auto owner = owner_of(file); owner && file.filename() != header_lock) owners.push_back(*owner);
+  for (const fs::path& file : lock_files(folder_)) {
+    std::optional<FolderOwner> owner = owner_of(file);
+    if (!owner || file.filename() == header_lock) continue;
+    std::sscanf(file.filename().c_str(), "lock-%d-of-", &owner->shard);
+    owners.push_back(*owner);
+  }
   return owners;
 }
 
@@ -169,13 +174,6 @@ Gathered SweepFolder::gather() const {
   require(exists(), folder_.string(), ": holds no sweep (no sweep.yaml)");
   const Turn turn(folder_ / "state" / "gathering");  // the last of several shards gathers the most
   return gather_folders({*this}, results());
-}
-
-void SweepFolder::extend(const SweepHeader& header) {
-  take_lock(lock_file());
-  refuse_rivals();
-  write_header(header);
-  release();
 }
 
 Gathered gather_folders(const std::vector<SweepFolder>& folders, const fs::path& file) {

@@ -1,5 +1,5 @@
-// store/header_files: sweep.yaml for people, header.h5 and probe.h5 for the program. sweep.yaml is written
-// last and names the others' hashes: where it stands, all three are whole.
+// store/header_files: sweep.yaml for people, header-HASH.h5 and probe.h5 for the program. sweep.yaml is
+// written last and names the others' hashes: where it stands, all three are whole.
 #include <headsweep/json.hpp>
 #include <headsweep/store.hpp>
 
@@ -29,8 +29,8 @@ std::string indented(const std::string& text) {
   return lines;
 }
 
-std::string sweep_yaml(const SweepHeader& header, const std::string& header_image,
-                       const std::string& probe_image) {
+std::string sweep_yaml(const SweepHeader& header, const std::string& header_hash,
+                       const std::string& probe_hash) {
   const auto quoted = [](const std::string& text) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   };
@@ -41,7 +41,7 @@ std::string sweep_yaml(const SweepHeader& header, const std::string& header_imag
              "\nlocations: ", header.plan.locations.size(), "\ntrials: ", header.plan.trials.size(),
              "\nblocks: ", header.plan.blocks.size(), "\nsweep_hash: ", sweep_hash(identity),
              "\nmodel_hash: ", identity.model_hash, "\ndata_hash: ", identity.data_hash,
-             "\nheader_hash: ", hash_hex(header_image), "\nprobe_hash: ", hash_hex(probe_image), "\njob:\n",
+             "\nheader_hash: ", header_hash, "\nprobe_hash: ", probe_hash, "\njob:\n",
              indented(header.resolved_job));
 }
 
@@ -60,23 +60,45 @@ std::string read_checked(const fs::path& file, const std::string& due) {
   return bytes;
 }
 
+fs::path design_file(const fs::path& folder, const std::string& hash) {
+  return folder / cat("header-", hash, ".h5");
+}
+
+/// The design under a name of its own, then sweep.yaml, which names it: at any moment one of them is whole.
+void put_design(const fs::path& folder, const SweepHeader& header, const std::string& probe_hash) {
+  const std::string image = make_image(header, header_format, write_design);
+  const fs::path file = design_file(folder, hash_hex(image));
+  write_file(file, image);
+  write_file(folder / "sweep.yaml", sweep_yaml(header, hash_hex(image), probe_hash));
+  std::error_code error;
+  std::vector<fs::path> old;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().filename().string().starts_with("header-") && entry.path() != file)
+      old.push_back(entry.path());
+  for (const fs::path& one : old) fs::remove(one, error);
+}
+
 }  // namespace
 
 bool SweepFolder::exists() const { return fs::is_regular_file(folder_ / "sweep.yaml"); }
 
 void SweepFolder::write_header(const SweepHeader& header) {
   const std::string probe = make_image(header, probe_format, write_probe);
-  const std::string design = make_image(header, header_format, write_design);
   write_file(folder_ / "probe.h5", probe);
-  write_file(folder_ / "header.h5", design);
-  write_file(folder_ / "sweep.yaml", sweep_yaml(header, design, probe));
+  put_design(folder_, header, hash_hex(probe));
+}
+
+void SweepFolder::extend(const SweepHeader& header) {
+  const fs::path yaml = folder_ / "sweep.yaml";
+  put_design(folder_, header, line_value(read_file(yaml), "probe_hash", yaml));
 }
 
 std::optional<SweepHeader> SweepFolder::read_header() const {
   if (!exists()) return std::nullopt;
-  const fs::path yaml = folder_ / "sweep.yaml", design = folder_ / "header.h5", probe = folder_ / "probe.h5";
-  const std::string text = read_file(yaml);
-  const std::string design_image = read_checked(design, line_value(text, "header_hash", yaml));
+  const fs::path yaml = folder_ / "sweep.yaml", probe = folder_ / "probe.h5";
+  const std::string text = read_file(yaml), design_hash = line_value(text, "header_hash", yaml);
+  const fs::path design = design_file(folder_, design_hash);
+  const std::string design_image = read_checked(design, design_hash);
   const std::string probe_image = read_checked(probe, line_value(text, "probe_hash", yaml));
   try {
     ColumnReader in(h5::File::open_image(design_image), header_format, header_origins);

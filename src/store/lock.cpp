@@ -52,6 +52,15 @@ int open_alone(const std::filesystem::path& file) {
   return descriptor;
 }
 
+/// Whether a process of this host still runs. One that was killed and not yet waited for is dead, too.
+bool runs_here(std::int64_t pid) {
+  if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return false;
+  std::ifstream in(cat("/proc/", pid, "/stat"));
+  const std::string stat((std::istreambuf_iterator<char>(in)), {});
+  const std::size_t name_end = stat.rfind(')');  // a name may hold anything
+  return name_end == std::string::npos || stat.substr(name_end, 3) != ") Z";
+}
+
 Owner parse_owner(const std::string& text, const std::string& name) {
   const Json json = parse_json(text, name);
   Owner owner{.host = json_text(json, "host", name),
@@ -61,7 +70,8 @@ Owner parse_owner(const std::string& text, const std::string& name) {
                              ? static_cast<int>(json_integer(json, "restart", name, 0, INT32_MAX))
                              : 0,
               .beat = json_number(json, "beat", name)};
-  owner.lives = may_live(owner.host, owner.pid, owner.beat);
+  const bool heard = now_seconds() - owner.beat <= lock_silence;
+  owner.lives = heard && (owner.host != host_name() || runs_here(owner.pid));
   return owner;
 }
 
@@ -104,15 +114,6 @@ class LockFile {
   int descriptor_ = -1;
 };
 
-/// Whether a process of this host still runs. One that was killed and not yet waited for is dead, too.
-bool runs_here(std::int64_t pid) {
-  if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return false;
-  std::ifstream in(cat("/proc/", pid, "/stat"));
-  const std::string stat((std::istreambuf_iterator<char>(in)), {});
-  const std::size_t name_end = stat.rfind(')');  // a name may hold anything
-  return name_end == std::string::npos || stat.substr(name_end, 3) != ") Z";
-}
-
 bool may_take_from(const Owner& owner, const Owner& self) {
   if (same_process(owner, self) || !owner.lives) return true;
   return !self.job.empty() && owner.job == self.job && owner.restart < self.restart;  // requeued
@@ -130,7 +131,7 @@ std::optional<Owner> take_or_tell(const std::filesystem::path& file) {
 
 }  // namespace
 
-bool may_live(const std::string& host, std::int64_t pid, double time) {
+bool may_write(const std::string& host, std::int64_t pid, double time) {
   return host == host_name() ? runs_here(pid) : now_seconds() - time <= lock_silence;
 }
 

@@ -10,7 +10,8 @@
 namespace headsweep {
 
 /// Takes the lock: if it is free, its owner is this process, an earlier start of the same Slurm job, a dead
-/// process of this host, or has been silent for too long. Otherwise BadInput with host and pid.
+/// process of this host, or has been silent for too long (its pid may be another's by now). Otherwise
+/// BadInput with host and pid.
 void take_lock(const std::filesystem::path& file);
 /// The same; false where another owns it.
 bool try_lock(const std::filesystem::path& file);
@@ -22,8 +23,8 @@ bool renew_lock(const std::filesystem::path& file);
 void release_lock(const std::filesystem::path& file);
 /// Who holds the lock; none if nobody does, or the file cannot be read.
 std::optional<FolderOwner> owner_of(const std::filesystem::path& file);
-/// Whether a process that was last heard of at `time` may still run: known on this host, else by its silence.
-bool may_live(const std::string& host, std::int64_t pid, double time);
+/// Whether a process may still write what it last wrote at `time`: known on this host, else by its silence.
+bool may_write(const std::string& host, std::int64_t pid, double time);
 
 /// Held while something is made that only one process may make at a time; waits for it.
 class Turn {

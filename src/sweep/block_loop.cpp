@@ -1,6 +1,7 @@
 // sweep: the loop over drawn blocks. Every block ends in one way: done, given up, or with the program.
 #include "sweep/block_loop.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "sweep/crash_note.hpp"
@@ -20,7 +21,7 @@ class BlockLoop {
         memory_(hash_memory(inputs.blocks.weights)),
         progress_(inputs.header.plan, inputs.folder, inputs.world.rank() == 0) {
     for (const Block& block : in_.header.plan.blocks) blocks_[block.name] = &block;
-    for (const Event& event : in_.folder.events()) {
+    for (const Event& event : in_.past) {
       const auto block = blocks_.find(event.block);
       if (event.kind != Event::Kind::done || block == blocks_.end()) continue;
       ++attempts_[event.block];
@@ -30,20 +31,23 @@ class BlockLoop {
 
   /// The next block is drawn before the one in hand is computed, so that a busy owner of the counter delays
   /// nobody.
-  void run(const std::vector<std::string>& todo, Ticket& ticket) {
+  int run(const std::vector<std::string>& todo, Ticket& ticket) {
+    int done = 0;
+    stop_on_failures(in_.past);
     auto next = static_cast<std::size_t>(ticket.next());
     while (next < todo.size() && Stop::level() == Stop::Level::none) {
       const Block& block = *blocks_.at(todo[next]);
       next = static_cast<std::size_t>(ticket.next());
       if (!in_.limit.leaves(expected_seconds(block))) continue;  // a later one is shorter
       if (!end_block(block)) break;
+      ++done;
       if (hash_memory(in_.blocks.weights) != memory_)
         throw std::logic_error("a block changed the frozen weights");
-      stop_on_failures();
       progress_.show();
     }
     if (Stop::level() != Stop::Level::none) ticket.exhaust();  // whoever hears of a stop stops all
     if (Stop::level() != Stop::Level::now) progress_.show(true);
+    return done;
   }
 
  private:
@@ -58,21 +62,24 @@ class BlockLoop {
   bool end_block(const Block& block) {
     const double begin = now_seconds();
     log(Event::Kind::start, block, "");
+    Part part;
     try {
       const CrashNote note(in_.folder.log_of(in_.world.rank()), event_of(Event::Kind::crashed, block, ""));
-      const Part part = compute(block, begin);
-      in_.folder.put(part, now_seconds() - begin, in_.world.rank());
+      part = compute(block, begin);
     } catch (const GiveUp&) {
       log(Event::Kind::given_up, block, "");
       return false;
     } catch (const Error&) {
-      throw;  // the user's world, a disk that is full: not this block's fault
+      throw;  // the user's world: not this block's fault
     } catch (const std::exception& error) {
       const std::string what = error.what();
       log(Event::Kind::crashed, block, what.substr(0, what.find('\n')));
       throw;
     }
+    in_.folder.put(part, now_seconds() - begin, in_.world.rank());
     timed_.push_back({&block, now_seconds() - begin});
+    const auto failed = [](const TrialRecord& record) { return record.status == TrialStatus::failed; };
+    if (std::any_of(part.records.begin(), part.records.end(), failed)) stop_on_failures(in_.folder.events());
     return true;
   }
 
@@ -99,9 +106,9 @@ class BlockLoop {
     return Stop::level() == Stop::Level::after_block && !in_.limit.leaves(expected_end - now_seconds());
   }
 
-  void stop_on_failures() const {
+  void stop_on_failures(const std::vector<Event>& events) const {
     if (in_.options.max_failed < 0) return;
-    const Standing now = standing_of(in_.header.plan, in_.folder.events(), in_.begin);
+    const Standing now = standing_of(in_.header.plan, events, in_.begin);
     if (now.trials_failed <= in_.options.max_failed) return;
     log_error(cat(now.trials_failed, " trials failed, more than --max-failed ", in_.options.max_failed,
                   ": stopping"));
@@ -135,8 +142,8 @@ class BlockLoop {
 
 }  // namespace
 
-void do_blocks(const LoopInputs& inputs, const std::vector<std::string>& todo, Ticket& ticket) {
-  BlockLoop(inputs).run(todo, ticket);
+int do_blocks(const LoopInputs& inputs, const std::vector<std::string>& todo, Ticket& ticket) {
+  return BlockLoop(inputs).run(todo, ticket);
 }
 
 }  // namespace headsweep

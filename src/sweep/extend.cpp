@@ -1,6 +1,5 @@
 // sweep: more locations, strengths and seeds for a sweep that has been begun. Needs neither MPI nor the
 // weights' memory: the stored localiser ranks the heads.
-#include <headsweep/json.hpp>
 #include <headsweep/sweep.hpp>
 
 #include "sweep/stages.hpp"
@@ -8,31 +7,49 @@
 
 namespace headsweep {
 
+namespace {
+
+/// The header of the larger plan.
+SweepHeader extended(const SweepFolder& folder, const std::filesystem::path& job_file) {
+  SweepHeader header = *folder.read_header();
+  JobSpec job = read_job(job_file);
+  const Texts texts = read_texts(job);
+  const std::string begun_as = sweep_hash(header.identity);
+  const SweepIdentity identity{.settings = settings_of(job),
+                               .model_hash = hash_model(job.model.folder),
+                               .data_hash = texts.hash,
+                               .build = header.identity.build,
+                               .begun_as = begun_as};
+  require_extends(folder.path(), header.identity, identity);
+  const std::filesystem::path engine = folder.tune_file("engine.json");
+  apply_tuning(read_file(engine), engine, job);
+  Ranking ranking;
+  for (const HeadRows& rows : header.localiser)
+    ranking.push_back(table_of(rows, texts.config).ranking(texts.config.heads));
+  header.plan = extend_plan(header.plan, job, size_of_data(job, texts), ranking);
+  header.identity = identity;
+  header.job_text = job.text;
+  header.resolved_job = resolved_job(job);
+  return header;
+}
+
+}  // namespace
+
 std::pair<std::size_t, std::size_t> extend_sweep(const std::filesystem::path& path,
                                                  const std::filesystem::path& job_file) {
   SweepFolder folder(path);
-  std::optional<SweepHeader> header = folder.read_header();
-  require(header.has_value(), path.string(), ": no sweep has been started here");
-  JobSpec job = read_job(job_file);
-  const Texts texts = read_texts(job);
-  SweepIdentity identity{.settings = settings_of(job),
-                         .model_hash = hash_model(job.model.folder),
-                         .data_hash = texts.hash,
-                         .build = header->identity.build};
-  require_extends(path, header->identity, identity);
-  identity.begun_as = sweep_hash(header->identity);
-
-  apply_tuning(read_file(folder.tune_file("engine.json")), folder.tune_file("engine.json"), job);
-  Ranking ranking;
-  for (const HeadRows& rows : header->localiser)
-    ranking.push_back(table_of(rows, texts.config).ranking(texts.config.heads));
-  const std::size_t before = header->plan.trials.size();
-  header->plan = extend_plan(header->plan, job, size_of_data(job, texts), ranking);
-  header->identity = identity;
-  header->job_text = job.text;
-  header->resolved_job = resolved_job(job);
-  folder.extend(*header);
-  return {before, header->plan.trials.size()};
+  require(folder.exists(), path.string(), ": no sweep has been started here");
+  folder.lock();
+  try {
+    const std::size_t before = folder.read_header()->plan.trials.size();
+    const SweepHeader header = extended(folder, job_file);
+    folder.extend(header);
+    folder.release();
+    return {before, header.plan.trials.size()};
+  } catch (...) {
+    folder.release();
+    throw;
+  }
 }
 
 }  // namespace headsweep

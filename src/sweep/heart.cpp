@@ -50,7 +50,7 @@ void Heart::beat_until_told() {
     try {
       if (!folder_.beat()) break;
       heard = now_seconds();
-    } catch (const BadInput& error) {
+    } catch (const std::exception& error) {
       log_error(cat("headsweep: ", error.what()));
       if (now_seconds() - heard > lock_silence) break;
     }

@@ -42,9 +42,9 @@ std::string running_text(const Event& start) {
 }
 
 /// Seconds until the ranks at work have done what is not in `done`; negative where nothing is known.
-double time_left(const Plan& plan, const std::vector<Event>& events, const std::set<std::string>& done) {
+double time_left(const Plan& plan, const std::vector<Event>& events, const RanksAtWork& ranks,
+                 const std::set<std::string>& done) {
   const CostModel costs = learn_costs(plan, events);
-  const RanksAtWork ranks = ranks_at_work(events);
   if (!costs.known() || ranks.empty()) return -1;
   const BlocksByName blocks = by_name(plan);
   const double now = now_seconds();
@@ -78,6 +78,11 @@ CostModel learn_costs(const Plan& plan, const std::vector<Event>& events) {
 }
 
 Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since) {
+  return standing_of(plan, events, since, ranks_at_work(events));
+}
+
+Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since,
+                     const RanksAtWork& ranks) {
   const BlocksByName blocks = by_name(plan);
   Standing now{.blocks = static_cast<int>(plan.blocks.size()),
                .trials = static_cast<int>(plan.trials.size())};
@@ -100,7 +105,7 @@ Standing standing_of(const Plan& plan, const std::vector<Event>& events, double 
   const bool complete = now.blocks_done == now.blocks;
   const double elapsed = (complete ? now.last_sign : std::max(now_seconds(), now.last_sign)) - since;
   if (elapsed > 0) now.rate = recent_trials / elapsed;
-  now.seconds_left = complete ? 0 : time_left(plan, events, done);
+  now.seconds_left = complete ? 0 : time_left(plan, events, ranks, done);
   return now;
 }
 
@@ -108,14 +113,19 @@ Standing standing_of(const SweepFolder& folder) {
   const auto header = folder.read_header();
   require(header.has_value(), folder.path().string(), ": no sweep has been started here");
   const std::vector<Event> events = folder.events();
-  Standing now = standing_of(header->plan, events, last_start(events));
+  const std::vector<FolderOwner> owners = folder.owners();
+  RanksAtWork ranks = ranks_at_work(events);
+  std::erase_if(ranks, [&](const auto& rank) {
+    return std::none_of(owners.begin(), owners.end(), [&](const FolderOwner& owner) {
+      return owner.lives && owner.shard == rank.first.first;
+    });
+  });
+  Standing now = standing_of(header->plan, events, last_start(events), ranks);
   now.gathered = std::filesystem::exists(folder.results());
-  now.owners = folder.owners();
-  now.lives =
-      std::any_of(now.owners.begin(), now.owners.end(), [](const auto& owner) { return owner.lives; });
-  if (now.lives)
-    for (const auto& [rank, start] : ranks_at_work(events))
-      if (start) now.running.push_back(running_text(*start));
+  now.owners = owners;
+  now.lives = std::any_of(owners.begin(), owners.end(), [](const FolderOwner& owner) { return owner.lives; });
+  for (const auto& [rank, start] : ranks)
+    if (start) now.running.push_back(running_text(*start));
   return now;
 }
 

@@ -10,6 +10,10 @@ namespace headsweep {
 /// How the plan stands by these events; the rate is of what was done after `since`.
 Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since);
 
+/// The same; time left is that of these ranks.
+Standing standing_of(const Plan& plan, const std::vector<Event>& events, double since,
+                     const RanksAtWork& ranks);
+
 /// Prints progress on rank 0: in place on a terminal, else a plain line at most every 30 seconds.
 class Progress {
  public:

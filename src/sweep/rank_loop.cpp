@@ -39,7 +39,20 @@ struct Request {
   Texts texts;
   SweepIdentity identity;
   at::Device device = at::kCPU;
+  double begin = now_seconds();  ///< of the run
+  TimeLimit limit;
 };
+
+/// Computing ends early enough to gather the results.
+TimeLimit time_limit(const RunOptions& options, double begin, const Plan& plan, const DiskAccount& disk) {
+  constexpr double bytes_a_second = 2e8, seconds_a_part = 0.02, least = 2;
+  const double gathering =
+      least + disk.results / bytes_a_second + seconds_a_part * static_cast<double>(plan.blocks.size());
+  TimeLimit limit;
+  if (options.max_hours > 0) limit.set(begin + options.max_hours * 3600 - gathering);
+  if (options.deadline > 0) limit.set(options.deadline - gathering);
+  return limit;
+}
 
 /// Reads all but the weights, and refuses what it must before they are read. Collective.
 Request read_request(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
@@ -51,7 +64,9 @@ Request read_request(const World& world, const std::filesystem::path& job_file, 
     request.texts = read_texts(job);
     const DataSize data = size_of_data(job, request.texts);
     const Plan plan = make_plan(job, shape_of(request.texts.config), data, nullptr);
-    require_room(existing_parent(options.folder), account_disk(job, data, plan));
+    const DiskAccount disk = account_disk(job, data, plan);
+    require_room(existing_parent(options.folder), disk);
+    request.limit = time_limit(options, request.begin, plan, disk);
   });
   request.device = choose_device(job, world, options.share_gpus);
   return request;
@@ -108,34 +123,28 @@ SweepHeader prepare_header(const World& world, const HeaderInputs& in, SweepFold
   return *header;
 }
 
+/// Whether a rank has heard of a stop, or the time is up. Collective.
+bool stop_asked(const World& world, const TimeLimit& limit) {
+  return world.max(Stop::level() != Stop::Level::none || !limit.leaves(0) ? 1 : 0) > 0;
+}
+
 /// Waits, as one of several shards, until the first of them has made the header. False: a stop came first.
-bool await_turn(const World& world, const SweepFolder& folder) {
-  bool stopped = false;
+bool await_turn(const World& world, const SweepFolder& folder, const TimeLimit& limit) {
   first_does(world, [&] {
-    if (!folder.may_prepare()) log_line("another shard prepares the sweep; waiting for it ...");
-    while (!folder.may_prepare() && !stopped) {
+    if (folder.may_prepare()) return;
+    log_line("another shard prepares the sweep; waiting for it ...");
+    while (!folder.may_prepare() && Stop::level() == Stop::Level::none && limit.leaves(0))
       std::this_thread::sleep_for(std::chrono::seconds(1));
-      stopped = Stop::level() != Stop::Level::none;
-    }
   });
-  return world.max(stopped ? 1 : 0) == 0;
+  return !stop_asked(world, limit);
 }
 
-std::string startup_text(const World& world, const JobSpec& job, const SweepHeader& header,
-                         std::size_t todo) {
-  return cat(job.name, ": ", header.plan.locations.size(), " locations, ", header.plan.trials.size(),
-             " trials, ", header.plan.blocks.size(), " blocks (", todo, " to do), ", world.size(), " rank",
-             world.size() == 1 ? "" : "s", " on ", header.device);
-}
-
-/// Computing ends early enough to gather the results.
-TimeLimit time_limit(const RunOptions& options, double begin, double results_bytes) {
-  constexpr double bytes_a_second = 2e8, least = 2;  // gathering reads and writes them once
-  const double gathering = least + results_bytes / bytes_a_second;
-  TimeLimit limit;
-  if (options.max_hours > 0) limit.set(begin + options.max_hours * 3600 - gathering);
-  if (options.deadline > 0) limit.set(options.deadline - gathering);
-  return limit;
+std::string startup_text(const LoopInputs& loop, std::size_t todo) {
+  const SweepHeader& header = loop.header;
+  return cat(loop.blocks.job.name, ": ", header.plan.locations.size(), " locations, ",
+             header.plan.trials.size(), " trials, ", header.plan.blocks.size(), " blocks (", todo,
+             " to do), ", loop.world.size(), " rank", loop.world.size() == 1 ? "" : "s", " on ",
+             header.device);
 }
 
 ExitCode stopped(const SweepFolder& folder) {
@@ -144,33 +153,50 @@ ExitCode stopped(const SweepFolder& folder) {
 }
 
 /// Gathers on rank 0 and says how the sweep stands. Nothing is gathered where the launcher is about to kill.
-ExitCode finish(const World& world, const SweepFolder& folder, const SweepHeader& header) {
+ExitCode finish(const World& world, const SweepFolder& folder, std::int64_t left) {
   if (world.max(Stop::level() == Stop::Level::now ? 1 : 0) > 0) return stopped(folder);
   Gathered gathered;
-  int left = 0;
   first_does(world, [&] {
     gathered = folder.gather();
-    left = folder.shard().whole() ? gathered.missing : blocks_left(folder, header.plan);
     log_line(cat(folder.results().string(), ": ", gathered.done, " trials done, ", gathered.failed,
                  " failed, ", gathered.missing, " missing"));
-    if (left == 0 && gathered.missing > 0)
+    if (left == 0 && gathered.missing > 0 && !folder.shard().whole())
       log_line(cat("shard ", folder.shard().index, " of ", folder.shard().count, " has done its share"));
   });
-  if (world.sum(left) > 0) return stopped(folder);
+  const bool lacks =
+      folder.shard().whole() && world.sum(gathered.missing) > 0;  // a part was spoilt meanwhile
+  if (left > 0 || lacks) return stopped(folder);
   return world.sum(gathered.failed) > 0 ? ExitCode::trials_failed : ExitCode::done;
+}
+
+/// Draws and computes what is left; the number of blocks that are still left then. Collective.
+std::int64_t sweep_blocks(const LoopInputs& loop, const std::string& ranks) {
+  const World& world = loop.world;
+  const Todo todo = find_todo(world, loop);
+  log_line(startup_text(loop, todo.blocks.size()));
+  first_does(world, [&] {
+    Event event{.kind = Event::Kind::run, .time = now_seconds()};
+    event.message = ranks;
+    loop.folder.log(event);
+  });
+  Ticket ticket(world);
+  const int done = do_blocks(loop, todo.blocks, ticket);
+  ticket.close();
+  return static_cast<std::int64_t>(todo.blocks.size()) + todo.later - world.sum(done);
 }
 
 ExitCode sweep_folder(const World& world, const Request& request, const RunOptions& options,
                       SweepFolder& folder) {
-  const double begin = now_seconds();
   const std::string ranks = map_of_ranks(world, request.device);
   const Texts& texts = request.texts;
+  const TimeLimit& limit = request.limit;
   const SharedWeights shared =
       share_weights(world, request.job, texts.config, request.device, options.strict);
   const Weights& weights = shared.weights;
   log_line(ranks);
-  if (!await_turn(world, folder)) return stopped(folder);
+  if (!await_turn(world, folder, limit)) return stopped(folder);
   const JobSpec job = tune(world, request.job, texts, weights, folder);
+  if (stop_asked(world, limit)) return stopped(folder);
   Ground ground(job, texts, weights);
   const SweepHeader header = prepare_header(world,
                                             {.job = job,
@@ -181,6 +207,7 @@ ExitCode sweep_folder(const World& world, const Request& request, const RunOptio
                                              .ground = ground},
                                             folder);
   first_does(world, [&] { folder.prepared(); });
+  if (stop_asked(world, limit)) return stopped(folder);
   std::vector<HeadTable> tables;
   for (const HeadRows& rows : header.localiser) tables.push_back(table_of(rows, weights.config));
   all_do(world, [&] { check_edits(weights, ground.fold(0).measured(job.training.edit_from).sample); });
@@ -191,27 +218,19 @@ ExitCode sweep_folder(const World& world, const Request& request, const RunOptio
                            .localiser = tables,
                            .ground = ground,
                            .rank = world.rank()};
-  const DiskAccount disk = account_disk(job, size_of_data(job, texts), header.plan);
-  const LoopInputs loop{.world = world,
-                        .options = options,
-                        .folder = folder,
-                        .header = header,
-                        .blocks = inputs,
-                        .build = request.identity.build,
-                        .limit = time_limit(options, begin, disk.results),
-                        .begin = begin};
-  log_memory_kills(world, folder);
-  const std::vector<std::string> todo = blocks_to_do(world, loop);
-  log_line(startup_text(world, job, header, todo.size()));
-  first_does(world, [&] {
-    Event event{.kind = Event::Kind::run, .time = now_seconds()};
-    event.message = ranks;
-    folder.log(event);
-  });
-  Ticket ticket(world);
-  do_blocks(loop, todo, ticket);
-  ticket.close();
-  return finish(world, folder, header);
+  std::vector<Event> past = share_events(world, folder);
+  note_memory_kills(world, folder, past);
+  const std::int64_t left = sweep_blocks({.world = world,
+                                          .options = options,
+                                          .folder = folder,
+                                          .header = header,
+                                          .blocks = inputs,
+                                          .build = request.identity.build,
+                                          .limit = limit,
+                                          .begin = request.begin,
+                                          .past = past},
+                                         ranks);
+  return finish(world, folder, left);
 }
 
 /// Opens the folder, sweeps, and gives the lock back; a folder that was made in vain is taken away again.

@@ -69,6 +69,9 @@ def test_trials_that_are_not_finite_fail_alone_and_are_tried_again_where_asked(w
     runs = tmp_path / "runs"
     stopped = sweep(job, runs, "--max-failed", "0")
     assert stopped.returncode == 5 and "more than --max-failed 0: stopping" in stopped.stderr
+    count = len(parts(runs))
+    assert sweep(job, runs, "--resume", "--max-failed", "0").returncode == 5
+    assert len(parts(runs)) == count, "a resume that has failed too often does no more"
     done = sweep(job, runs, "--resume")
     assert done.returncode == 4, done.stderr
     again = sweep(job, runs, "--resume", "--retry-failed", ranks=2)

@@ -1,6 +1,6 @@
 """Stops in good order: signals, limits, deadlines; and who may go on where."""
-import datetime
 import os
+import re
 import signal
 import time
 
@@ -67,19 +67,34 @@ def test_terminate_without_a_launcher_is_exit_code_5(tmp_path):
 
 
 def test_no_block_begins_that_cannot_end_before_the_deadline(whole, tmp_path):
-    job, _ = whole
+    job, folder = whole
     runs = tmp_path / "runs"
-    assert sweep(job, runs, "--limit", "3").returncode == 5  # what a block takes is known now
-    deadline = time.time() + 12
-    moment = datetime.datetime.fromtimestamp(deadline).strftime("%Y-%m-%dT%H:%M:%S")
-    soon = sweep(job, runs, "--resume", "--deadline", moment)
-    assert soon.returncode in (0, 5), soon.stderr
-    ends = [event["time"] for event in events(runs) if event["event"] in ("done", "given_up")]
-    assert max(ends) < deadline and time.time() < deadline + 10
-    count = len(parts(runs))
-    past = sweep(job, runs, "--resume", "--deadline", str(int(time.time()) - 5))
-    assert past.returncode == (5 if soon.returncode == 5 else 0) and len(parts(runs)) == count
-    assert sweep(job, runs, "--resume", "--max-hours", "0.0001").returncode == past.returncode
+    assert sweep(job, runs, "--limit", "3").returncode == 5
+    log = runs / "state" / "rank-00000.log"
+    honest = log.read_text()
+    log.write_text(re.sub(r'"seconds":[0-9.e-]+', '"seconds":600.0', honest))  # as if a block took ten minutes
+    for words in (["--deadline", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 300))],
+                  ["--deadline", str(int(time.time()) + 300)], ["--max-hours", "0.08"]):
+        soon = sweep(job, runs, "--resume", *words)
+        assert soon.returncode == 5, soon.stderr
+        assert "7 to do" in soon.stderr and len(parts(runs)) == 3
+    log.write_text(honest)
+    done = sweep(job, runs, "--resume", "--deadline", str(int(time.time()) + 300), ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert differing(folder / "results.h5", runs / "results.h5") == []
+
+
+def test_a_block_in_hand_is_given_up_at_the_deadline_and_nothing_begins_after_it(tmp_path):
+    runs = tmp_path / "runs"
+    job = write_job(tmp_path, **{"epochs: 1": "epochs: 400"})
+    end = time.time() + 25
+    stopped = sweep(job, runs, "--deadline", str(end))
+    assert stopped.returncode == 5, stopped.stderr
+    assert time.time() < end + 5
+    if (runs / "state" / "rank-00000.log").exists():  # the machine was fast enough to begin
+        assert events(runs)[-1]["event"] == "given_up" and events(runs)[-1]["time"] < end
+    past = sweep(job, tmp_path / "other", "--deadline", str(int(time.time()) - 5))
+    assert past.returncode == 5 and not (tmp_path / "other" / "sweep.yaml").exists()
 
 
 @pytest.mark.parametrize("words, expected", [

@@ -121,6 +121,8 @@ TEST_F(StoreLock, IsTakenOverFromTheDeadTheSilentAndTheSameJob) {
   ::waitpid(child, nullptr, 0);
   write_owner(lock_, host_name(), child, "", 1);
   EXPECT_TRUE(taken(lock_)) << "its process is dead";
+  write_owner(lock_, host_name(), ::getppid(), "", lock_silence + 1);
+  EXPECT_TRUE(taken(lock_)) << "silent for too long: its pid is another's by now";
   write_owner(lock_, "node7", child, "", 1);
   EXPECT_FALSE(taken(lock_)) << "on another host nobody knows";
   write_owner(lock_, "node7", 1, "", lock_silence + 1);

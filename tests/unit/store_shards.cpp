@@ -104,12 +104,50 @@ TEST_F(StoreShards, AnExtendedSweepKeepsItsName) {
   SweepHeader larger = header_;
   larger.identity.begun_as = sweep_hash(header_.identity);
   larger.identity.settings["run.seeds"] = "[0, 1]";
+  folder.lock();
   folder.extend(larger);
+  folder.release();
   EXPECT_EQ(sweep_hash(folder.read_header()->identity), sweep_hash(header_.identity));
   EXPECT_EQ(folder.finished_blocks(header_.plan), std::vector{header_.plan.blocks[0].name});
   EXPECT_THROW(folder.open(header_.identity, true, false), BadInput)
       << "the smaller job is another sweep now";
   folder.open(larger.identity, true, false);
+}
+
+TEST_F(StoreShards, AnExtensionThatIsCutShortLeavesTheSweepAsItWas) {
+  SweepFolder folder(path_);
+  folder.open(header_.identity, false, false);
+  folder.write_header(header_);
+  SweepHeader larger = header_;
+  larger.identity.settings["run.seeds"] = "[0, 1]";
+  const std::string before = read_file(path_ / "sweep.yaml");
+  fs::remove(path_ / "sweep.yaml");
+  fs::create_directory(path_ / "sweep.yaml");  // its last step cannot be done
+  write_file(path_ / "sweep.yaml" / "in_the_way", "");
+  const fs::path old = path_ / "kept.yaml";
+  write_file(old, before);
+  EXPECT_THROW(folder.extend(larger), BadInput);
+  fs::remove_all(path_ / "sweep.yaml");
+  fs::rename(old, path_ / "sweep.yaml");
+  EXPECT_EQ(folder.read_header()->identity.settings, header_.identity.settings);
+  folder.extend(larger);
+  EXPECT_EQ(folder.read_header()->identity.settings, larger.identity.settings);
+  int headers = 0;
+  for (const auto& entry : fs::directory_iterator(path_))
+    headers += entry.path().filename().string().starts_with("header-") ? 1 : 0;
+  EXPECT_EQ(headers, 1) << "the old one is taken away";
+}
+
+TEST_F(StoreShards, WhoIsRefusedLeavesNoLock) {
+  SweepFolder shard(path_, {.index = 1, .count = 2});
+  shard.open(header_.identity, false, false);
+  shard.write_header(header_);
+  EXPECT_THROW(SweepFolder(path_).lock(), BadInput);
+  EXPECT_FALSE(fs::exists(path_ / "lock"));
+  SweepIdentity other = header_.identity;
+  other.data_hash = "1111111111111111";
+  EXPECT_THROW(SweepFolder(path_, {.index = 2, .count = 2}).open(other, true, false), BadInput);
+  EXPECT_FALSE(fs::exists(path_ / "lock-2-of-2"));
 }
 
 TEST_F(StoreShards, OnlyMoreOfTheSameExtendsASweep) {

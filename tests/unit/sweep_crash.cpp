@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "sweep/crash_note.hpp"
+#include "sweep/todo.hpp"
 
 namespace headsweep {
 namespace {
@@ -85,6 +86,26 @@ TEST_F(Crash, RanksAtWorkHoldWhatTheyStartedSinceTheLastRun) {
   EXPECT_FALSE(ranks.at({1, 1}).has_value());
   EXPECT_FALSE(ranks.at({1, 2}).has_value());
   EXPECT_EQ(ranks.at({2, 0})->block, "d");
+}
+
+TEST_F(Crash, LackOfMemoryNamesABlockOnlyIfItWasAlone) {
+  const auto start = [&](int rank, const std::string& host) {
+    Event event{.kind = Event::Kind::start, .block = cat("block", rank), .time = ++time_};
+    event.rank = rank;
+    event.host = host;
+    event.oom_kills = 5;
+    folder_.log(event);
+  };
+  start(0, host_name());
+  start(1, "another host");
+  EXPECT_TRUE(memory_kills(folder_.events(), 1, 5).empty()) << "nothing was killed since";
+  const std::vector<Event> one = memory_kills(folder_.events(), 1, 6);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].block, "block0");
+  EXPECT_EQ(one[0].kind, Event::Kind::crashed);
+  EXPECT_TRUE(memory_kills(folder_.events(), 2, 6).empty()) << "of another shard";
+  start(2, host_name());
+  EXPECT_TRUE(memory_kills(folder_.events(), 1, 6).empty()) << "any of the two may have been at fault";
 }
 
 }  // namespace
