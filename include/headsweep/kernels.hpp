@@ -157,6 +157,24 @@ struct SoftmaxBackward {
   [[nodiscard]] std::int64_t rows() const { return n; }
 };
 
+/// Heads of packed rows, each as a matrix of its own a tree: what products of whole batches take. A slot
+/// without a token gets the numbers of another.
+struct SpreadHeads {
+  const void* packed;         ///< [K, T, stride], H / group heads of D numbers first
+  void* squares;              ///< [K, trees, H, S, D]
+  const std::int32_t* token;  ///< [trees * S] the token of each slot
+  std::int64_t lanes, tokens, trees, slots, heads, group, width, stride;  ///< slots: S
+  [[nodiscard]] std::int64_t rows() const { return lanes * trees * slots; }
+};
+/// The inverse, one head to one head.
+struct GatherHeads {
+  const void* squares;       ///< [K, trees, H, S, D]
+  void* packed;              ///< [K, T, stride]
+  const std::int32_t* slot;  ///< [T] of each token in [trees * S]
+  std::int64_t lanes, tokens, trees, slots, heads, width, stride;
+  [[nodiscard]] std::int64_t rows() const { return lanes * tokens; }
+};
+
 /// Who sees whom in packed texts: token i of a tree (its index in the tree) sees the tree's first prompt[i]
 /// tokens and those from own[i] on, up to itself.
 struct TreeLayout {
@@ -186,7 +204,6 @@ struct AttentionBackward {
   [[nodiscard]] std::int64_t rows() const { return forward.rows(); }
 };
 /// One new token a row against a prompt's keys (packed, shared or the lane's own) and those generated since.
-/// CPU only.
 struct CachedAttention {
   const void* queries;                      ///< [n, H*D], rotated
   const void *prompt_keys, *prompt_values;  ///< [1 or K, T, ..] with `prompt_stride`
@@ -195,7 +212,8 @@ struct CachedAttention {
   const std::int32_t *first,
       *length;               ///< [n] the row's first prompt token (lane and tree included), their number
   const std::int32_t* slot;  ///< [n] row of `keys`
-  std::int64_t n, generated, room, heads, kv_heads, width, query_stride, prompt_stride;
+  std::int64_t n, longest, generated, room;  ///< longest: at least every `length`
+  std::int64_t heads, kv_heads, width, query_stride, prompt_stride;
   [[nodiscard]] std::int64_t rows() const { return n; }
 };
 
@@ -205,8 +223,8 @@ template <class Operation>
 void run(const Operation& operation, Number number, std::int64_t begin, std::int64_t end,
          Isa isa = best_isa());
 
-/// Does all rows on the current CUDA device, in `stream` (a cudaStream_t); every operation but the
-/// attentions. Throws BadInput where this build has no CUDA kernels, Error where the launch fails.
+/// Does all rows on the current CUDA device, in `stream` (a cudaStream_t); every operation but the attention
+/// over packed texts. Throws BadInput where this build has no CUDA kernels, Error where the launch fails.
 template <class Operation>
 void launch(const Operation& operation, Number number, void* stream);
 

@@ -4,7 +4,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/cached.hpp"
 #include "kernels/drive.hpp"
-#include "kernels/rows.hpp"
+#include "kernels/edits.hpp"
 
 namespace headsweep::kernels {
 

@@ -60,10 +60,8 @@ std::int64_t scratch_floats(const AttentionForward& op) {
 }
 std::int64_t scratch_floats(const AttentionBackward& op) { return scratch_floats(op.forward); }
 std::int64_t scratch_floats(const CachedAttention& op) {
-  std::int64_t longest = 0;
-  for (std::int64_t row = 0; row < op.n; ++row) longest = std::max<std::int64_t>(longest, op.length[row]);
   return 2 * round_up(op.heads * op.width, 16) + round_up(op.heads, 16) +
-         op.heads * round_up(longest + op.generated + 7, 16);
+         op.heads * round_up(op.longest + op.generated + 7, 16);
 }
 
 }  // namespace

@@ -83,18 +83,37 @@ HEADSWEEP_BOTH void do_row(const NormBackward& op, std::int64_t row, [[maybe_unu
   }
 }
 
+/// Number i of a row of heads. Quotients of 32 bits are what GPUs are fast at.
+struct Place {
+  std::uint32_t head, number;
+};
+HEADSWEEP_BOTH Place place_of(std::int64_t i, std::int64_t width) {
+  const auto place = static_cast<std::uint32_t>(i), numbers = static_cast<std::uint32_t>(width);
+  return {place / numbers, place % numbers};
+}
+
+/// Turns numbers j and j + D/2 of a head.
+template <class T>
+HEADSWEEP_BOTH void rotate_pair(const Rotate& op, std::int64_t row, std::int64_t head, std::int64_t j) {
+  const std::int64_t half = op.width / 2, angle = row % op.tokens * op.width + j;
+  T* x = at<T>(op.x, row * op.stride + head * op.width + j);
+  const float low = get(x), high = get(x + half), cos = op.cos[angle], turn = op.sign * op.sin[angle];
+  put(x, low * cos - high * turn);
+  put(x + half, high * cos + low * turn);
+}
 template <class T, class Group>
 HEADSWEEP_BOTH void do_row(const Rotate& op, std::int64_t row, [[maybe_unused]] Group group) {
-  const std::int64_t half = op.width / 2, token = row % op.tokens;
-  const float *cos = op.cos + token * op.width, *sin = op.sin + token * op.width;
-  for (std::int64_t head = 0; head < op.heads; ++head) {
-    T* x = at<T>(op.x, row * op.stride + head * op.width);
-    HEADSWEEP_LOOP(j, half) {
-      const float low = get(x + j), high = get(x + half + j), turn = op.sign * sin[j];
-      put(x + j, low * cos[j] - high * turn);
-      put(x + half + j, high * cos[j] + low * turn);
-    }
+  const std::int64_t half = op.width / 2;
+#ifdef HEADSWEEP_WORKERS  // a head has too few numbers for all of them
+  HEADSWEEP_LOOP(i, op.heads * half) {
+    const Place place = place_of(i, half);
+    rotate_pair<T>(op, row, place.head, place.number);
   }
+#else
+  for (std::int64_t head = 0; head < op.heads; ++head) {
+    HEADSWEEP_LOOP(j, half) { rotate_pair<T>(op, row, head, j); }
+  }
+#endif
 }
 
 template <class T, class Group>
@@ -154,102 +173,6 @@ HEADSWEEP_BOTH void do_row(const RowDivergence& op, std::int64_t row, [[maybe_un
 }
 
 template <class T, class Group>
-HEADSWEEP_BOTH void do_row(const EditForward& op, std::int64_t row, [[maybe_unused]] Group group) {
-  const std::int64_t lane = op.lane_of_row != nullptr ? op.lane_of_row[row] : row / op.tokens;
-  const std::int64_t edit = op.edit_of_lane[lane];
-  float gate = 0;
-  if (edit >= 0) {
-    const float active = op.active != nullptr ? op.active[row % op.tokens] : 1.0F;
-    gate = active;
-    if (op.read != nullptr) {
-      const T* outputs = at<T>(op.outputs, row * op.width);
-      const float* read = op.read + edit * op.width;
-      float product = 0;
-      HEADSWEEP_SUM(j, op.width, product) { product += read[j] * get(outputs + j); }
-      gate = active * group.sum(product);
-    }
-    float* x = op.x + row * op.hidden;
-    const float* write = op.write + edit * op.hidden;
-    HEADSWEEP_LOOP(j, op.hidden) { x[j] += gate * write[j]; }
-  }
-  if (group.index() == 0) op.gate[row] = gate;
-}
-
-template <class T, class Group>
-HEADSWEEP_BOTH void do_row(const EditBackward& op, std::int64_t row, [[maybe_unused]] Group group) {
-  const std::int64_t edit = op.edit_of_lane[row / op.tokens];
-  float dgate = 0;
-  if (edit >= 0) {
-    const float *dx = op.dx + row * op.hidden, *write = op.write + edit * op.hidden;
-    float product = 0;
-    HEADSWEEP_SUM(j, op.hidden, product) { product += dx[j] * write[j]; }
-    dgate = group.sum(product) * (op.active != nullptr ? op.active[row % op.tokens] : 1.0F);
-    if (op.read != nullptr && op.doutputs != nullptr) {
-      T* doutputs = at<T>(op.doutputs, row * op.width);
-      const float* read = op.read + edit * op.width;
-      HEADSWEEP_LOOP(j, op.width) { put(doutputs + j, get(doutputs + j) + dgate * read[j]); }
-    }
-  }
-  if (group.index() == 0) op.dgate[row] = dgate;
-}
-
-template <class T, class Group>
-HEADSWEEP_BOTH void do_row(const WeightedSum& op, std::int64_t row, [[maybe_unused]] Group group) {
-  const std::int64_t lane = op.lanes != nullptr ? op.lanes[row] : row;
-  const float* factor = op.factor + lane * op.tokens;
-  const T* values = at<T>(op.values, lane * op.tokens * op.width);
-  float* out = op.out + row * op.width;
-  HEADSWEEP_LOOP(j, op.width) { out[j] = 0; }
-  for (std::int64_t token = 0; token < op.tokens; ++token) {
-    const T* value = values + token * op.width;
-    const float weight = factor[token];
-    HEADSWEEP_LOOP(j, op.width) { out[j] += weight * get(value + j); }
-  }
-}
-
-template <class T, class Group>
-HEADSWEEP_BOTH void do_row(const CollapsedForward& op, std::int64_t row, [[maybe_unused]] Group group) {
-  const std::int64_t lane = row / op.tokens, token = row % op.tokens;
-  const T *shared = at<T>(op.shared, token * 2 * op.width), *own = at<T>(op.own, lane * 2 * op.width);
-  T* out = at<T>(op.out, row * op.width);
-  const float gate = op.gate[row], scale = op.scale[row];
-  HEADSWEEP_LOOP(j, op.width) {
-    const float x = scale * (get(shared + j) + gate * get(own + j));
-    const float y = scale * (get(shared + op.width + j) + gate * get(own + op.width + j));
-    put(out + j, x * sigmoid(x) * y);
-  }
-}
-
-template <class T, class Group>
-HEADSWEEP_BOTH void do_row(const CollapsedBackward& op, std::int64_t lane, [[maybe_unused]] Group group) {
-  const T* own = at<T>(op.own, lane * 2 * op.width);
-  float* down = op.down + lane * 2 * op.width;
-  HEADSWEEP_LOOP(j, op.width) { down[j] = down[op.width + j] = 0; }
-  for (std::int64_t token = 0; token < op.tokens; ++token) {
-    const std::int64_t row = lane * op.tokens + token;
-    const T *shared = at<T>(op.shared, token * 2 * op.width), *dout = at<T>(op.dout, row * op.width);
-    const float gate = op.gate[row], scale = op.scale[row];
-    float by_gate = 0, by_scale = 0;
-    HEADSWEEP_SUM(j, op.width, by_gate, by_scale) {
-      const float own_x = get(own + j), own_y = get(own + op.width + j);
-      const float raw_x = get(shared + j) + gate * own_x, raw_y = get(shared + op.width + j) + gate * own_y;
-      const float x = scale * raw_x, y = scale * raw_y, s = sigmoid(x), d = get(dout + j);
-      const float dx = d * y * silu_slope(x, s), dy = d * x * s;
-      by_gate += dx * own_x + dy * own_y;
-      by_scale += dx * raw_x + dy * raw_y;
-      down[j] += gate * scale * dx;
-      down[op.width + j] += gate * scale * dy;
-    }
-    by_gate = group.sum(by_gate);
-    by_scale = group.sum(by_scale);
-    if (group.index() == 0) {
-      op.dgate[row] = scale * by_gate;
-      op.dscale[row] = by_scale;
-    }
-  }
-}
-
-template <class T, class Group>
 HEADSWEEP_BOTH void do_row(const MaskedSoftmax& op, std::int64_t row, [[maybe_unused]] Group group) {
   T* x = at<T>(op.x, row * op.width);
   const std::int64_t tree = row / (op.repeat * op.cells) % op.trees;
@@ -279,6 +202,30 @@ HEADSWEEP_BOTH void do_row(const SoftmaxBackward& op, std::int64_t row, [[maybe_
   HEADSWEEP_SUM(j, op.width, product) { product += get(p + j) * get(dp + j); }
   product = group.sum(product);
   HEADSWEEP_LOOP(j, op.width) { put(dp + j, op.factor * get(p + j) * (get(dp + j) - product)); }
+}
+
+template <class T, class Group>
+HEADSWEEP_BOTH void do_row(const SpreadHeads& op, std::int64_t row, [[maybe_unused]] Group group) {
+  const std::int64_t slot = row % (op.trees * op.slots), lane = row / (op.trees * op.slots);
+  const T* packed = at<T>(op.packed, (lane * op.tokens + op.token[slot]) * op.stride);
+  T* squares = at<T>(op.squares, ((row / op.slots) * op.heads * op.slots + row % op.slots) * op.width);
+  HEADSWEEP_LOOP(i, op.heads * op.width) {
+    const Place place = place_of(i, op.width);
+    const std::int64_t source = op.group == 1 ? i : place.head / op.group * op.width + place.number;
+    squares[place.head * op.slots * op.width + place.number] = packed[source];
+  }
+}
+
+template <class T, class Group>
+HEADSWEEP_BOTH void do_row(const GatherHeads& op, std::int64_t row, [[maybe_unused]] Group group) {
+  const std::int64_t lane = row / op.tokens, slot = op.slot[row % op.tokens];
+  const std::int64_t square = (lane * op.trees + slot / op.slots) * op.heads;
+  const T* squares = at<T>(op.squares, (square * op.slots + slot % op.slots) * op.width);
+  T* packed = at<T>(op.packed, row * op.stride);
+  HEADSWEEP_LOOP(i, op.heads * op.width) {
+    const Place place = place_of(i, op.width);
+    packed[i] = squares[place.head * op.slots * op.width + place.number];
+  }
 }
 
 }  // namespace headsweep::kernels

@@ -118,6 +118,7 @@ void cached_attention(benchmark::State& state) {
                                            length.data(),
                                            slot.data(),
                                            n,
+                                           prompt,
                                            generated,
                                            room,
                                            heads,

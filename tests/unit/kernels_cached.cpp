@@ -6,7 +6,7 @@
 namespace headsweep::kernels_test {
 namespace {
 
-class Cached : public testing::TestWithParam<std::tuple<Isa, Number>> {};
+class Cached : public testing::TestWithParam<std::tuple<Driver, Number>> {};
 std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
 
 /// Rows that read prompts of two trees: of their own lane, or shared; slots of the generated keys in any
@@ -22,7 +22,7 @@ struct World {
   Numbers keys{number, draw(7 * room * kept, 3, "keys")}, values{number, draw(7 * room * kept, 3, "values")};
   Numbers outputs{number, Row(at(n* heads* width), 7)};
 
-  void run(Isa isa) {
+  void run(Driver driver) {
     const std::int64_t size = number == Number::f32 ? 4 : 2;
     const auto part = [&](std::int64_t offset) {
       return static_cast<std::byte*>(prompt.data()) + offset * size;
@@ -37,6 +37,7 @@ struct World {
                                              .length = length.data(),
                                              .slot = slot.data(),
                                              .n = n,
+                                             .longest = 19,
                                              .generated = generated,
                                              .room = room,
                                              .heads = heads,
@@ -44,8 +45,9 @@ struct World {
                                              .width = width,
                                              .query_stride = query_stride,
                                              .prompt_stride = prompt_stride};
-    kernels::run(operation, number, 2, n, isa);
-    kernels::run(operation, number, 0, 2, isa);
+    if (driver == Driver::cuda) return launch_and_wait(operation, number);
+    kernels::run(operation, number, 2, n, static_cast<Isa>(driver));
+    kernels::run(operation, number, 0, 2, static_cast<Isa>(driver));
   }
   /// What a row and head should give: all keys are seen.
   [[nodiscard]] Row wanted(std::int64_t row, std::int64_t head) const {
@@ -76,13 +78,13 @@ struct World {
 };
 
 TEST_P(Cached, AttentionIsThatOfThePlainTwin) {
-  const auto [isa, number] = GetParam();
+  const auto [driver, number] = GetParam();
   for (const auto& [heads, kv_heads, width] :
        {std::tuple{4, 4, 16}, {4, 2, 8}, {4, 1, 24}, {2, 1, 64}, {2, 2, 128}, {3, 3, 1}})
     for (const std::int64_t generated : {0, 1, 9}) {
       World world{
           .heads = heads, .kv_heads = kv_heads, .width = width, .generated = generated, .number = number};
-      world.run(isa);
+      world.run(driver);
       for (std::int64_t row = 0; row < world.n; ++row)
         for (std::int64_t head = 0; head < heads; ++head)
           expect_close(row_of(world.outputs.values(), row * heads + head, width), world.wanted(row, head),
@@ -90,10 +92,15 @@ TEST_P(Cached, AttentionIsThatOfThePlainTwin) {
     }
 }
 
+std::vector<Driver> without_workers() {
+  std::vector<Driver> drivers = drivers_here();
+  std::erase(drivers, Driver::workers);
+  return drivers;
+}
 INSTANTIATE_TEST_SUITE_P(Kernels, Cached,
-                         testing::Combine(testing::ValuesIn(isas_here()),
+                         testing::Combine(testing::ValuesIn(without_workers()),
                                           testing::Values(Number::f32, Number::bf16)),
-                         name_of_isa);
+                         name_of);
 
 }  // namespace
 }  // namespace headsweep::kernels_test

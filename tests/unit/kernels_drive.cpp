@@ -7,7 +7,7 @@
 
 #define HEADSWEEP_WORKERS
 #include "kernels/drive.hpp"
-#include "kernels/rows.hpp"
+#include "kernels/edits.hpp"
 #ifdef HEADSWEEP_CUDA_RUNTIME
 #include <cuda_runtime_api.h>
 #endif
@@ -105,12 +105,18 @@ void release(void* memory) {
 }
 
 template <class Operation>
+void launch_and_wait(const Operation& operation, Number number) {
+  kernels::launch(operation, number, nullptr);
+  wait_for_device();
+}
+template void launch_and_wait<kernels::CachedAttention>(const kernels::CachedAttention&, Number);
+
+template <class Operation>
 void drive(const Operation& operation, Number number, Driver driver) {
   if (driver == Driver::workers) return drive_team(operation, number);
   if (driver != Driver::cuda)
     return kernels::run(operation, number, 0, operation.rows(), static_cast<Isa>(driver));
-  kernels::launch(operation, number, nullptr);
-  wait_for_device();
+  launch_and_wait(operation, number);
 }
 #define HEADSWEEP_DRIVE(Operation) \
   template void drive<kernels::Operation>(const kernels::Operation&, Number, Driver);

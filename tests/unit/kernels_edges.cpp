@@ -76,7 +76,7 @@ TEST(Rounding, OfAttentionIsToNearestAndEven) {
     Numbers outputs(Number::bf16, Row(low.size()));
     kernels::run(kernels::CachedAttention{zeros.data(), zeros.data(), values.data(), zeros.data(),
                                           zeros.data(), outputs.data(), first.data(), length.data(),
-                                          slot.data(), 1, 0, 0, 1, 1, width, width, width},
+                                          slot.data(), 1, 1, 0, 0, 1, 1, width, width, width},
                  Number::bf16, 0, 1, isa);
     EXPECT_EQ(outputs.values(), Numbers(Number::bf16, middle).values()) << to_text(isa);
   }

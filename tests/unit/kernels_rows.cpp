@@ -156,6 +156,35 @@ TEST_P(Rows, MaskedSoftmaxAndItsGradient) {
   }
 }
 
+/// Two trees of 4 and 2 tokens in squares of 5 slots, two heads to one key head.
+TEST_P(Rows, HeadsSpreadAndGathered) {
+  const std::int64_t lanes = 2, tokens = 6, trees = 2, slots = 5, group = 2, heads = 4;
+  const Array<std::int32_t> token{0, 1, 2, 3, 0, 4, 5, 4, 4, 4}, slot{0, 1, 2, 3, 5, 6};
+  for (const std::int64_t width : {1, 6, 128}) {
+    const std::int64_t stride = heads * width + 3, numbers = lanes * trees * heads * slots * width;
+    Numbers packed = hold(draw(lanes * tokens * stride, 2, "packed", width)), back = hold(packed.values());
+    Numbers squares = hold(Row(static_cast<std::size_t>(numbers), 7));
+    run(kernels::SpreadHeads{packed.data(), squares.data(), token.data(), lanes, tokens, trees, slots, heads,
+                             group, width, stride});
+    Row wanted, gathered = packed.values();
+    for (std::int64_t lane = 0; lane < lanes; ++lane)
+      for (std::int64_t square = 0; square < trees * heads; ++square)
+        for (std::int64_t i = 0; i < slots; ++i) {
+          const std::int64_t place = square / heads * slots + i, head = square % heads;
+          const std::int64_t row = lane * tokens + token[static_cast<std::size_t>(place)];
+          const auto from = packed.values();
+          const auto begin = from.begin() + row * stride + head / group * width;
+          append(wanted, Row(begin, begin + width));
+          if (slot[static_cast<std::size_t>(row % tokens)] == place)
+            std::copy(begin, begin + width, gathered.begin() + row * stride + head * width);
+        }
+    EXPECT_EQ(squares.values(), wanted) << width;
+    run(kernels::GatherHeads{squares.data(), back.data(), slot.data(), lanes, tokens, trees, slots, heads,
+                             width, stride});
+    EXPECT_EQ(back.values(), gathered) << width;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, Rows, all_drivers(), name_of);
 
 TEST(PlainRows, GradientsAreThoseOfFiniteDifferences) {

@@ -25,6 +25,10 @@ std::vector<Isa> isas_here();
 template <class Operation>
 void drive(const Operation& operation, Number number, Driver driver);
 
+/// On the device, to the end.
+template <class Operation>
+void launch_and_wait(const Operation& operation, Number number);
+
 void* allocate(std::size_t bytes);
 void release(void* memory);
 template <class T>

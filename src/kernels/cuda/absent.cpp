@@ -14,5 +14,6 @@ void launch(const Operation&, Number, void*) {
 
 #define HEADSWEEP_LAUNCH(Operation) template void launch<Operation>(const Operation&, Number, void*);
 HEADSWEEP_ROW_OPERATIONS(HEADSWEEP_LAUNCH)
+HEADSWEEP_LAUNCH(CachedAttention)
 
 }  // namespace headsweep::kernels
