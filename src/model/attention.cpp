@@ -1,6 +1,7 @@
 // model: attention inside token trees.
 #include "model/attention.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -40,26 +41,49 @@ kernels::AttentionForward fused(const ModelConfig& config, const TokenBatch& bat
 
 }  // namespace
 
-Padded pad(const TokenBatch& batch) {
-  const auto trees = batch.trees, longest = batch.longest;
-  const at::Device device = batch.ids.device();
-  const at::Tensor begin = at::tensor(batch.tree_begin).to(device, at::kLong);
-  const auto options = batch.ids.options();
-  Padded padded;
-  padded.slot = at::arange(batch.tokens, options) - begin.index_select(0, batch.tree) + batch.tree * longest;
-  padded.kept_slot = padded.slot.index_select(0, batch.kept);
-  const auto spread = [&](const std::vector<std::int32_t>& values) {  // [trees, S, 1]
-    return at::zeros({std::int64_t{trees} * longest}, options)
-        .index_copy_(0, padded.slot, at::tensor(values).to(device, at::kLong))
-        .view({trees, longest, 1});
+std::int64_t slots_of(const TokenBatch& batch) { return (batch.longest + 7) / 8 * 8; }
+
+Padded pad(const TokenBatch& batch, Asking asking) {
+  const bool all = asking == Asking::all;
+  const std::vector<std::int32_t>& begin = all ? batch.tree_begin : batch.kept_begin;
+  const std::int64_t slots = slots_of(batch), count = begin.back(), squares = batch.trees * slots;
+  std::vector<std::int32_t> numbers(static_cast<std::size_t>(4 * squares + count),
+                                    0);  // one copy to the device
+  std::int32_t *token = numbers.data(), *early = token + squares, *own = early + squares,
+               *last = own + squares, *slot = last + squares;
+  std::fill(last, slot, -1);
+  for (std::int32_t tree = 0; tree < batch.trees; ++tree) {
+    const auto at = static_cast<std::size_t>(tree);
+    const std::int64_t first = tree * slots;
+    std::fill_n(token + first, slots, std::min<std::int32_t>(begin[at], begin.back() - 1));
+    for (std::int32_t i = begin[at]; i < begin[at + 1]; ++i) {
+      const auto place = static_cast<std::size_t>(all ? i : batch.kept_rows[static_cast<std::size_t>(i)]);
+      const std::int32_t index = static_cast<std::int32_t>(place) - batch.tree_begin[at];
+      slot[i] = static_cast<std::int32_t>(first) + index;
+      token[slot[i]] = i;
+      early[slot[i]] = std::min(batch.prompt[place], index + 1);
+      own[slot[i]] = batch.own[place];
+      last[slot[i]] = index;
+    }
+  }
+  const at::Tensor placed = at::tensor(numbers).to(batch.ids.device(), at::kInt, /*non_blocking=*/true);
+  const auto sight = [&](std::int64_t part) {
+    return placed.narrow(0, part * squares, squares).view({batch.trees, slots, 1});
   };
-  const at::Tensor key = at::arange(longest, options), query = key.unsqueeze(1);
+  return {.token = placed.narrow(0, 0, squares),
+          .slot = placed.narrow(0, 4 * squares, count),
+          .early = sight(1),
+          .own = sight(2),
+          .last = sight(3)};
+}
+
+at::Tensor mask_of(const Padded& padded) {
+  const std::int64_t slots = padded.early.size(1);
+  const at::Tensor key = at::arange(slots, padded.early.options());
   const at::Tensor seen =
-      (key <= query).logical_and((key < spread(batch.prompt)).logical_or(key >= spread(batch.own)));
-  padded.mask = at::zeros({trees, longest, longest}, options.dtype(at::kFloat))
-                    .masked_fill_(seen.logical_not(), -std::numeric_limits<float>::infinity());
-  padded.mask.diagonal(0, 1, 2).zero_();
-  return padded;
+      (key < padded.early).logical_or_((key >= padded.own).logical_and_(key <= padded.last));
+  return at::zeros(seen.sizes(), seen.options().dtype(at::kFloat))
+      .masked_fill_(seen.logical_not_(), -std::numeric_limits<float>::infinity());
 }
 
 Attention::Attention(const Weights& weights, const TokenBatch& batch)
@@ -67,7 +91,9 @@ Attention::Attention(const Weights& weights, const TokenBatch& batch)
 
 Attention::Attention(const Weights& weights, const TokenBatch& batch, Way way)
     : config_(weights.config), batch_(batch), way_(way) {
-  if (way_ == Way::padded) padded_ = pad(batch);
+  if (way_ == Way::fused) return;
+  all_ = pad(batch, Asking::all);
+  kept_ = pad(batch, Asking::kept);
 }
 
 at::Tensor Attention::forward(const Heads& heads, Asking asking, at::Tensor* saved) const {
@@ -103,60 +129,87 @@ void Attention::backward(const Heads& heads, Asking asking, const at::Tensor& ou
   ops::run_on_cpu(operation, outputs.scalar_type());
 }
 
-/// [X, n, h*D] -> [X * trees, h, S, D], zeros where there is no token.
-at::Tensor Attention::unpack(const at::Tensor& rows, const at::Tensor& slots, std::int64_t heads) const {
-  const std::int64_t lanes = rows.size(0), longest = batch_.longest;
-  return at::zeros({lanes, batch_.trees * longest, rows.size(2)}, rows.options())
-      .index_copy_(1, slots, rows)
-      .view({lanes * batch_.trees, longest, heads, config_.head_dim})
-      .transpose(1, 2);
+/// [X, n, h*D] -> [X * trees * H, S, D].
+at::Tensor Attention::spread(const at::Tensor& packed, const Padded& padded) const {
+  const std::int64_t lanes = packed.size(0), slots = slots_of(batch_), width = config_.head_dim;
+  at::Tensor squares = at::empty({lanes * batch_.trees * config_.heads, slots, width}, packed.options());
+  ops::run(kernels::SpreadHeads{.packed = ops::data(packed),
+                                .squares = ops::data(squares),
+                                .token = ops::data<std::int32_t>(padded.token),
+                                .lanes = lanes,
+                                .tokens = packed.size(1),
+                                .trees = batch_.trees,
+                                .slots = slots,
+                                .heads = config_.heads,
+                                .group = config_.width() / packed.size(2),
+                                .width = width,
+                                .stride = packed.stride(1)},
+           packed.scalar_type(), packed.device());
+  return squares;
 }
 
-/// The inverse for the tokens at `slots`.
-at::Tensor Attention::pack_rows(const at::Tensor& padded, const at::Tensor& slots) const {
-  const std::int64_t slots_in_all = std::int64_t{batch_.trees} * batch_.longest;
-  return padded.transpose(1, 2)
-      .reshape({-1, slots_in_all, padded.size(1) * padded.size(3)})
-      .index_select(1, slots);
+/// The inverse: [X * trees * h, S, D] -> [X, n, h*D].
+void Attention::gather(const at::Tensor& squares, const Padded& padded, const at::Tensor& packed) const {
+  ops::run(kernels::GatherHeads{.squares = ops::data(squares),
+                                .packed = ops::data(packed),
+                                .slot = ops::data<std::int32_t>(padded.slot),
+                                .lanes = packed.size(0),
+                                .tokens = packed.size(1),
+                                .trees = batch_.trees,
+                                .slots = slots_of(batch_),
+                                .heads = packed.size(2) / config_.head_dim,
+                                .width = config_.head_dim,
+                                .stride = packed.stride(1)},
+           packed.scalar_type(), packed.device());
+}
+
+Attention::Squares Attention::spread_all(const Heads& heads, Asking asking) const {
+  return {spread(heads.queries, padded(asking)), spread(heads.keys, all_), spread(heads.values, all_)};
+}
+
+const at::Tensor& Attention::mask(Asking asking) const {
+  at::Tensor& mask = asking == Asking::all ? mask_ : kept_mask_;
+  if (!mask.defined()) mask = mask_of(padded(asking));
+  return mask;
 }
 
 at::Tensor Attention::forward_padded(const Heads& heads, Asking asking, at::Tensor* saved) const {
-  const std::int64_t group = config_.heads / config_.kv_heads, longest = batch_.longest;
-  const at::Tensor queries = unpack(heads.queries, slots(asking), config_.heads);
-  const at::Tensor keys = unpack(heads.keys, padded_.slot, config_.kv_heads).repeat_interleave(group, 1);
-  const at::Tensor values = unpack(heads.values, padded_.slot, config_.kv_heads).repeat_interleave(group, 1);
-  at::Tensor weights = at::matmul(queries, keys.transpose(2, 3)).contiguous();  // [X * trees, H, S, S]
+  const Squares squares = spread_all(heads, asking);
+  const std::int64_t slots = slots_of(batch_);
+  at::Tensor weights = at::bmm(squares.queries, squares.keys.transpose(1, 2));  // [X * trees * H, S, S]
   ops::run(kernels::MaskedSoftmax{.x = ops::data(weights),
-                                  .mask = ops::data<float>(padded_.mask),
-                                  .n = weights.numel() / longest,
-                                  .width = longest,
+                                  .mask = ops::data<float>(mask(asking)),
+                                  .n = weights.numel() / slots,
+                                  .width = slots,
                                   .trees = batch_.trees,
                                   .repeat = config_.heads,
-                                  .cells = longest,
+                                  .cells = slots,
                                   .factor = static_cast<float>(1.0 / std::sqrt(config_.head_dim))},
            weights.scalar_type(), weights.device());
   if (saved != nullptr) *saved = weights;
-  return pack_rows(at::matmul(weights, values), slots(asking)).contiguous();
+  const at::Tensor outputs = ops::empty_rows(heads.queries.sizes(), heads.queries.options());
+  gather(at::bmm(weights, squares.values), padded(asking), outputs);
+  return outputs;
 }
 
 void Attention::backward_padded(const Heads& heads, Asking asking, const at::Tensor& weights,
                                 const at::Tensor& outputs_gradient, const Heads& gradients) const {
-  const std::int64_t group = config_.heads / config_.kv_heads, longest = batch_.longest;
-  const at::Tensor queries = unpack(heads.queries, slots(asking), config_.heads);
-  const at::Tensor keys = unpack(heads.keys, padded_.slot, config_.kv_heads).repeat_interleave(group, 1);
-  const at::Tensor values = unpack(heads.values, padded_.slot, config_.kv_heads).repeat_interleave(group, 1);
-  const at::Tensor doutputs = unpack(outputs_gradient, slots(asking), config_.heads);
-  at::Tensor dscores = at::matmul(doutputs, values.transpose(2, 3)).contiguous();
+  const Squares squares = spread_all(heads, asking);
+  const at::Tensor doutputs = spread(outputs_gradient, padded(asking));
+  at::Tensor dscores = at::bmm(doutputs, squares.values.transpose(1, 2));
   ops::run(kernels::SoftmaxBackward{.p = ops::data(weights),
                                     .dp = ops::data(dscores),
-                                    .n = weights.numel() / longest,
-                                    .width = longest,
+                                    .n = weights.numel() / weights.size(2),
+                                    .width = weights.size(2),
                                     .factor = static_cast<float>(1.0 / std::sqrt(config_.head_dim))},
            weights.scalar_type(), weights.device());
-  const auto by_group = [&](const at::Tensor& x) { return x.unflatten(1, {config_.kv_heads, group}).sum(2); };
-  gradients.queries.copy_(pack_rows(at::matmul(dscores, keys), slots(asking)));
-  gradients.keys.copy_(pack_rows(by_group(at::matmul(dscores.transpose(2, 3), queries)), padded_.slot));
-  gradients.values.copy_(pack_rows(by_group(at::matmul(weights.transpose(2, 3), doutputs)), padded_.slot));
+  const std::int64_t group = config_.heads / config_.kv_heads;
+  const auto by_key_head = [&](const at::Tensor& x) {
+    return group == 1 ? x : x.unflatten(0, {-1, group}).sum(1);
+  };
+  gather(at::bmm(dscores, squares.keys), padded(asking), gradients.queries);
+  gather(by_key_head(at::bmm(dscores.transpose(1, 2), squares.queries)), all_, gradients.keys);
+  gather(by_key_head(at::bmm(weights.transpose(1, 2), doutputs)), all_, gradients.values);
 }
 
 }  // namespace headsweep::llama

@@ -18,14 +18,19 @@ struct Heads {
 /// The tokens of a batch that ask: all, or the kept ones.
 enum class Asking { all, kept };
 
-/// How trees lie in rectangles of `longest` tokens.
+/// How the tokens that ask, or all, lie in rectangles of S slots a tree; S is a multiple of 8, which products
+/// of bfloat16 want. All int32.
 struct Padded {
-  at::Tensor slot;       ///< int64 [T] of each token in [trees * S]
-  at::Tensor kept_slot;  ///< int64 [R]
-  at::Tensor
-      mask;  ///< float [trees, S, S]: 0 where a token sees another, else -inf (a padding row sees itself)
+  at::Tensor token;  ///< [trees * S] whose numbers a slot gets; one of its tree's own where it is empty
+  at::Tensor slot;   ///< [n] of each token in [trees * S]
+  /// [trees, S, 1] the slots that a slot's token sees: those below `early`, and from `own` to `last`. An
+  /// empty slot sees nothing and is seen by none.
+  at::Tensor early, own, last;
 };
-Padded pad(const TokenBatch& batch);
+std::int64_t slots_of(const TokenBatch& batch);
+Padded pad(const TokenBatch& batch, Asking asking);
+/// float [trees, S, S]: 0 where a token sees another, else -inf.
+at::Tensor mask_of(const Padded& padded);
 
 class Attention {
  public:
@@ -44,16 +49,21 @@ class Attention {
   at::Tensor forward_padded(const Heads& heads, Asking asking, at::Tensor* saved) const;
   void backward_padded(const Heads& heads, Asking asking, const at::Tensor& weights,
                        const at::Tensor& outputs_gradient, const Heads& gradients) const;
-  [[nodiscard]] at::Tensor unpack(const at::Tensor& rows, const at::Tensor& slots, std::int64_t heads) const;
-  [[nodiscard]] at::Tensor pack_rows(const at::Tensor& padded, const at::Tensor& slots) const;
-  [[nodiscard]] const at::Tensor& slots(Asking asking) const {
-    return asking == Asking::all ? padded_.slot : padded_.kept_slot;
-  }
+  [[nodiscard]] at::Tensor spread(const at::Tensor& packed, const Padded& padded) const;
+  void gather(const at::Tensor& squares, const Padded& padded, const at::Tensor& packed) const;
+  /// What the products of matrices take.
+  struct Squares {
+    at::Tensor queries, keys, values;  ///< [X * trees * H, S, D]
+  };
+  [[nodiscard]] Squares spread_all(const Heads& heads, Asking asking) const;
+  [[nodiscard]] const Padded& padded(Asking asking) const { return asking == Asking::all ? all_ : kept_; }
+  [[nodiscard]] const at::Tensor& mask(Asking asking) const;
 
   const ModelConfig& config_;
   const TokenBatch& batch_;
   Way way_;
-  Padded padded_;
+  Padded all_, kept_;
+  mutable at::Tensor mask_, kept_mask_;  ///< made when first asked for
 };
 
 }  // namespace headsweep::llama

@@ -41,9 +41,11 @@ void Pass::attend_backward(int layer, const LayerTape& tape, const at::Tensor& o
   if (trim) {
     const std::int64_t width = weights_.config.width();
     normed_gradient = ops::product_backward(joined.rest, matrix.narrow(0, width, matrix.size(0) - width));
-    normed_gradient.index_add_(1, batch_.kept,
-                               ops::product_backward(joined.queries, matrix.narrow(0, 0, width)));
-    dx = at::zeros(normed_gradient.sizes(), dx.options()).index_copy_(1, batch_.kept, dx);
+    ops::add_rows(normed_gradient, 1, batch_.kept,
+                  ops::product_backward(joined.queries, matrix.narrow(0, 0, width)));
+    const at::Tensor all = at::zeros(normed_gradient.sizes(), dx.options());
+    ops::put_rows(all, 1, batch_.kept, dx);
+    dx = all;
   } else {
     normed_gradient = ops::product_backward(joined.rest, matrix);
   }

@@ -1,5 +1,4 @@
-// model, private: attention of the decoder's newest tokens to what stands in its cache. On the CPU fused
-// (module kernels); elsewhere by copies of each row's keys, which is also the plain twin. n rows, each a lane
+// model, private: attention of the decoder's newest tokens to what stands in its cache. n rows, each a lane
 // and a prompt.
 #pragma once
 
@@ -13,13 +12,16 @@ struct LayerCache {
   at::Tensor prompt_keys, prompt_values, keys, values;
 };
 
-/// What the rows are, on the host and, for tensors, on the device.
+/// What the rows are: int32 [n] on the weights' device.
 struct DecoderRows {
-  std::vector<std::int32_t> lane, slot, first, length;
-  at::Tensor lanes;      ///< int32 [n], as `lane`
-  at::Tensor slots;      ///< int64 [n]
-  at::Tensor positions;  ///< int64 [n] of the token that comes next
-  [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(lane.size()); }
+  at::Tensor lane, slot;
+  at::Tensor length;  ///< tokens of the prompt
+  at::Tensor first,
+      first_of_lane;    ///< the prompt's first token among one lane's, and among those of all lanes
+  at::Tensor position;  ///< of the token that comes next
+  [[nodiscard]] std::int64_t count() const { return lane.size(0); }
+  /// These rows only: int64 [m], on the same device.
+  [[nodiscard]] DecoderRows select(const at::Tensor& rows) const;
 };
 
 /// Whose texts the cache holds.
@@ -32,7 +34,6 @@ struct CachedTexts {
 
 /// Head outputs [n, C] of the newest tokens from their queries [n, C]; their keys and values stand in the
 /// cache.
-at::Tensor attend_fused(const CachedTexts& texts, const LayerCache& cache, const at::Tensor& queries);
-at::Tensor attend_gathered(const CachedTexts& texts, const LayerCache& cache, const at::Tensor& queries);
+at::Tensor attend(const CachedTexts& texts, const LayerCache& cache, const at::Tensor& queries);
 
 }  // namespace headsweep::llama

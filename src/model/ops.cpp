@@ -1,6 +1,7 @@
 // model: the fused loops on tensors.
 #include "model/ops.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
 namespace headsweep::ops {
@@ -35,9 +36,23 @@ at::Tensor with_room(const at::Tensor& x) {
   return copy.as_strided({room, width}, {width, 1});
 }
 
+/// Lets torch take its fastest ways while it lives: for what no order can change.
+class AnyOrder {
+ public:
+  AnyOrder() { context_.setDeterministicAlgorithms(false, warns_only_); }
+  ~AnyOrder() { context_.setDeterministicAlgorithms(ordered_, warns_only_); }
+  AnyOrder(const AnyOrder&) = delete;
+
+ private:
+  at::Context& context_ = at::globalContext();
+  bool ordered_ = context_.deterministicAlgorithms(),
+       warns_only_ = context_.deterministicAlgorithmsWarnOnly();
+};
+
 }  // namespace
 
 at::Tensor empty_rows(at::IntArrayRef shape, const at::TensorOptions& options) {
+  if (options.device().is_cuda()) return at::empty(shape, options);
   const std::int64_t width = shape.back(), rows = c10::multiply_integers(shape) / width,
                      room = rows_with_room(rows);
   at::Tensor all = at::empty({room, width}, options);
@@ -58,6 +73,15 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& matrix) {
 
 at::Tensor product_backward(const at::Tensor& gradient, const at::Tensor& matrix) {
   return product(gradient, matrix.t());
+}
+
+void put_rows(const at::Tensor& target, std::int64_t axis, const at::Tensor& places, const at::Tensor& rows) {
+  const AnyOrder any_order;
+  target.index_copy_(axis, places, rows);
+}
+void add_rows(const at::Tensor& target, std::int64_t axis, const at::Tensor& places, const at::Tensor& rows) {
+  const AnyOrder any_order;
+  target.index_add_(axis, places, rows);
 }
 
 Normed norm(at::Tensor& x, const at::Tensor& added, at::ScalarType low, double eps) {

@@ -13,11 +13,12 @@ inline kernels::Number number_of(at::ScalarType type) {
   return type == at::kBFloat16 ? kernels::Number::bf16 : kernels::Number::f32;
 }
 
-/// All rows of an operation, in the threads of this process or on the GPU's default stream.
+/// All rows of an operation, in the threads of this process (at least `least` rows each) or on the GPU's
+/// default stream.
 template <class Operation>
-void run(const Operation& operation, at::ScalarType number, at::Device device) {
+void run(const Operation& operation, at::ScalarType number, at::Device device, std::int64_t least = 16) {
   if (device.is_cuda()) return kernels::launch(operation, number_of(number), nullptr);
-  at::parallel_for(0, operation.rows(), 16, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, operation.rows(), least, [&](std::int64_t begin, std::int64_t end) {
     kernels::run(operation, number_of(number), begin, end);
   });
 }
@@ -42,6 +43,11 @@ at::Tensor empty_rows(at::IntArrayRef shape, const at::TensorOptions& options);
 /// [.., in].
 at::Tensor product(const at::Tensor& x, const at::Tensor& matrix);
 at::Tensor product_backward(const at::Tensor& gradient, const at::Tensor& matrix);
+
+/// Writes rows to places [n] (int64) along an axis, or adds them there. The places differ, so that torch's
+/// ordered way, which sorts them, is not needed.
+void put_rows(const at::Tensor& target, std::int64_t axis, const at::Tensor& places, const at::Tensor& rows);
+void add_rows(const at::Tensor& target, std::int64_t axis, const at::Tensor& places, const at::Tensor& rows);
 
 /// x / rms(x) without gain, and 1 / rms(x).
 struct Normed {
