@@ -50,13 +50,10 @@ struct LoadOptions {
   at::ScalarType number = at::kFloat;  ///< kFloat or kBFloat16
   at::Device device = at::kCPU;
   bool strict = false;  ///< refuse unused extra tensors instead of one warning
-  bool reads = true;    ///< false: tensors are only placed; `share` fills them, or whoever placed them
+  bool reads = true;    ///< false: tensors are only placed, another fills them (see tensors_of)
   /// Where a tensor lies, called in one fixed order; empty: a new tensor on the device. How ranks of a node
   /// share one copy.
   std::function<at::Tensor(at::IntArrayRef, at::ScalarType)> place;
-  /// Called with every tensor when it is whole, in the same order; where this process does not read, it fills
-  /// it. How several GPUs share one reader.
-  std::function<void(at::Tensor&)> share;
 };
 /// Reads the safetensors of a folder (one file or a sharded index; F32, F16, BF16) and prepares them: joined,
 /// gains multiplied in, converted. BadInput for every malformed file, missing tensor, wrong shape, NaN or
@@ -71,7 +68,8 @@ std::size_t weight_bytes(const ModelConfig& config, at::ScalarType number);
 std::vector<at::Tensor> tensors_of(const Weights& weights);
 /// xxh64 of the folder's config.json and weight files, without loading.
 std::string hash_model(const std::filesystem::path& folder);
-/// xxh64 of the weights' bytes in memory: equal before and after a block, or something wrote to them.
+/// xxh64 of the weights' bytes in memory, on a GPU of the sums of each matrix's columns as integers: equal
+/// before and after a block, or something wrote to them.
 std::string hash_memory(const Weights& weights);
 
 // ---- packed texts

@@ -16,17 +16,13 @@ std::vector<float> to_floats(const at::Tensor& values) {
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
 }
 
-/// Gives rank 0's tensors, which come in the order of the calls, to every rank: through the GPU group or host
-/// memory.
-std::function<void(at::Tensor&)> share_through(GpuGroup& group, std::vector<at::Tensor> sent) {
-  return [&group, sent = std::move(sent), next = std::size_t{0}](at::Tensor& tensor) mutable {
-    if (!sent.empty()) tensor.copy_(sent.at(next++));
-    if (group.path() == GpuGroup::Path::alone) return;
-    const bool staged = group.path() == GpuGroup::Path::host && tensor.is_cuda();
-    at::Tensor buffer = staged ? tensor.cpu() : tensor;
-    group.broadcast(buffer.data_ptr(), buffer.nbytes());
-    if (staged) tensor.copy_(buffer);
-  };
+/// Gives rank 0's numbers to every rank, through the GPU group or host memory. Collective.
+void broadcast_from_first(GpuGroup& group, at::Tensor& tensor) {
+  if (group.path() == GpuGroup::Path::alone) return;
+  const bool staged = group.path() == GpuGroup::Path::host && tensor.is_cuda();
+  at::Tensor buffer = staged ? tensor.cpu() : tensor;
+  group.broadcast(buffer.data_ptr(), buffer.nbytes());
+  if (staged) tensor.copy_(buffer);
 }
 
 /// All texts' head outputs [n, L, C] on rank 0, each call made by one rank; elsewhere undefined. Collective.
@@ -148,17 +144,14 @@ SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelCo
   at::globalContext().setDeterministicAlgorithms(true, false);
   at::globalContext().setDeterministicFillUninitializedMemory(
       false);  // every new tensor is written before it is read
-  Weights host;
+  SharedWeights shared;
   // The reader's own errors (a malformed file, NaN) must be known to all before any rank waits for a
   // broadcast.
-  first_does(world, [&] {
-    host = load_weights(job.model.folder, config, {.number = load.number, .strict = load.strict});
-  });
-  GpuGroup group(world, load.device.index());
+  first_does(world, [&] { shared.weights = load_weights(job.model.folder, config, load); });
   load.reads = false;
-  load.share = share_through(group, world.rank() == 0 ? tensors_of(host) : std::vector<at::Tensor>());
-  SharedWeights shared;
-  shared.weights = load_weights(job.model.folder, config, load);
+  if (world.rank() > 0) shared.weights = load_weights(job.model.folder, config, load);
+  GpuGroup group(world, load.device.index());
+  for (at::Tensor& tensor : tensors_of(shared.weights)) broadcast_from_first(group, tensor);
   return shared;
 }
 

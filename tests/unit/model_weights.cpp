@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/devices.hpp"
 #include "unit/model_files.hpp"
 #include "unit/model_support.hpp"
 
@@ -106,7 +107,7 @@ TEST_F(ModelWeights, GainsMultiplyColumns) {
 }
 
 /// What `place` is asked for, and that tensors lie where it puts them.
-TEST_F(ModelWeights, TensorsArePlacedFilledAndSharedOneByOne) {
+TEST_F(ModelWeights, TensorsArePlacedAndFilledOneByOne) {
   write(sound());
   ModelConfig tied = small;
   tied.tied = true;
@@ -118,30 +119,23 @@ TEST_F(ModelWeights, TensorsArePlacedFilledAndSharedOneByOne) {
       write(tensors);
     }
     std::vector<std::vector<std::int64_t>> shapes;
-    std::vector<at::Tensor> places, shared;
+    std::vector<at::Tensor> places;
     std::size_t bytes = 0;
     const LoadOptions options{
-        .number = number,
-        .place =
-            [&](at::IntArrayRef shape, at::ScalarType type) {
-              EXPECT_EQ(places.size(), shared.size()) << "the one before is shared first";
-              EXPECT_EQ(type, shape.size() == 1 ? at::kFloat : number);
-              shapes.push_back(shape.vec());
-              places.push_back(at::full(shape, std::numeric_limits<float>::quiet_NaN(), type));
-              bytes += (places.back().nbytes() + 63) / 64 * 64;
-              return places.back();
-            },
-        .share =
-            [&](at::Tensor& tensor) {
-              EXPECT_TRUE(tensor.is_same(places.back()));
-              EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << "whole when shared";
-              shared.push_back(tensor);
-            }};
+        .number = number, .place = [&](at::IntArrayRef shape, at::ScalarType type) {
+          const bool whole = places.empty() || places.back().isfinite().all().item<bool>();
+          EXPECT_TRUE(whole) << "the one before is filled first";
+          EXPECT_EQ(type, shape.size() == 1 ? at::kFloat : number);
+          shapes.push_back(shape.vec());
+          places.push_back(at::full(shape, std::numeric_limits<float>::quiet_NaN(), type));
+          bytes += (places.back().nbytes() + 63) / 64 * 64;
+          return places.back();
+        }};
     const Weights weights = load(options, config);
     std::vector<std::vector<std::int64_t>> expected{{5, 6}, {16, 6}, {6, 8}, {20, 6}, {6, 10}, {6}, {5, 6}};
     if (config.tied) expected.pop_back();
     EXPECT_EQ(shapes, expected);
-    EXPECT_EQ(shared.size(), places.size());
+    EXPECT_TRUE(places.back().isfinite().all().item<bool>());
     EXPECT_EQ(weight_bytes(config, number), bytes);
     const LayerWeights& layer = weights.layers[0];
     std::vector<at::Tensor> in_order{weights.embedding, layer.qkv,          layer.o,       layer.gate_up,
@@ -212,24 +206,25 @@ TEST_F(ModelWeights, ATiedOutputMustBeTheEmbedding) {
 
 TEST_F(ModelWeights, WhoDoesNotReadIsGivenWhatTheReaderHas) {
   write(sound());
-  std::vector<at::Tensor> sent;
-  const Weights reader = load({.share = [&](at::Tensor& tensor) { sent.push_back(tensor); }});
+  const Weights reader = load();
   std::filesystem::remove(folder_.path() / "model.safetensors");
-  std::size_t next = 0;
-  const Weights other =
-      load({.reads = false, .share = [&](at::Tensor& tensor) { tensor.copy_(sent.at(next++)); }});
-  EXPECT_EQ(next, sent.size());
+  const Weights other = load({.reads = false});
+  const std::vector<at::Tensor> sent = tensors_of(reader), received = tensors_of(other);
+  ASSERT_EQ(sent.size(), received.size());
+  for (std::size_t i = 0; i < sent.size(); ++i) received[i].copy_(sent[i]);
   EXPECT_EQ(hash_memory(reader), hash_memory(other));
 }
 
 TEST_F(ModelWeights, HashesSeeEveryChange) {
   write(sound());
   const std::string before = hash_model(folder_.path());
-  const Weights weights = load({.share = [](at::Tensor& tensor) { tensor = tensor.clone(); }});
-  const std::string memory = hash_memory(weights);
-  EXPECT_EQ(memory, hash_memory(load()));
-  weights.layers[0].down[5][9] += 1e-6F;
-  EXPECT_NE(memory, hash_memory(weights));
+  for (const at::Device device : devices_here()) {
+    const Weights weights = load({.device = device});
+    const std::string memory = hash_memory(weights);
+    EXPECT_EQ(memory, hash_memory(load({.device = device})));
+    weights.layers[0].down[5][9] += 1e-6F;
+    EXPECT_NE(memory, hash_memory(weights));
+  }
   auto tensors = sound();
   tensors.back().value = 12.5F;
   write(tensors);
