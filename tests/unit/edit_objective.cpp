@@ -18,6 +18,19 @@ struct Case {
   EditFrom from;
 };
 
+/// Losses and gradients by the plain forward, in the order of `parts_of`.
+struct PlainGradient {
+  at::Tensor losses;
+  std::vector<at::Tensor> parts;
+};
+std::vector<at::Tensor> parts_of(const std::vector<LaneParams::Gradient>& gradients) {
+  std::vector<at::Tensor> parts;
+  for (const auto& gradient : gradients)
+    for (const at::Tensor& part : {gradient.a, gradient.b})
+      if (part.defined()) parts.push_back(part.cpu());
+  return parts;
+}
+
 /// Two lanes of random parameters, whose sets of layers differ, on six pairs.
 class Gradient : public testing::TestWithParam<Case> {
  protected:
@@ -37,6 +50,8 @@ class Gradient : public testing::TestWithParam<Case> {
     return loss_gradient(weights(), batch_, prefix_of(batch_, edits), edits, tau_, spec_.log_prob);
   }
 
+  [[nodiscard]] PlainGradient plain_gradient() const;
+
   const TrainingSpec spec_ = spec_of(GetParam());
   const std::vector<LaneSpec> lanes_ = {lane({{1, 2}, {4, 0}, {4, 6}}), lane({{4, 1}}, 0.02, 0.3)};
   LaneParams params_ = LaneParams::start(GetParam().kind, lanes_, spec_, weights());
@@ -45,9 +60,7 @@ class Gradient : public testing::TestWithParam<Case> {
   const at::Tensor tau_ = tau_of(lanes_, at::kCPU);
 };
 
-TEST_P(Gradient, EqualsAutogradThroughSeparateTexts) {
-  const LossGradient found = loss_gradient_here();
-  const auto gradients = params_.gradients(weights(), found.gradients);
+PlainGradient Gradient::plain_gradient() const {
   LaneEdits exact{.lanes = 2, .layers = {}};
   std::vector<at::Tensor> inputs;  // a (if any) and b of each layer
   for (const auto& layer : params_.layers()) {
@@ -63,24 +76,31 @@ TEST_P(Gradient, EqualsAutogradThroughSeparateTexts) {
     if (GetParam().kind == EditKind::optimal) edit.write = at::matmul(edit.write, o.t());
   }
   const at::Tensor losses = ipo_loss(plain_deltas(pairs_, spec_, exact), tau_.to(at::kDouble));
-  EXPECT_LT(relative_difference(found.losses, losses), 2e-5);
-  const auto expected = torch::autograd::grad({losses.sum()}, inputs);
-  std::size_t next = 0;
-  double worst = 0;
-  const auto compare = [&](const at::Tensor& gradient) {
-    const at::Tensor& other = expected.at(next++);
-    ASSERT_EQ(gradient.sizes(), other.sizes());
-    for (std::int64_t row = 0; row < other.size(0); ++row)
-      worst = std::max(worst, relative_difference(gradient[row], other[row]));
-  };
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    ASSERT_EQ(gradients[i].a.defined(), params_.layers()[i].a.defined());
-    if (gradients[i].a.defined()) compare(gradients[i].a);
-    compare(gradients[i].b);
+  return {losses.detach(), torch::autograd::grad({losses.sum()}, inputs)};
+}
+
+TEST_P(Gradient, EqualsAutogradThroughSeparateTexts) {
+  const PlainGradient expected = plain_gradient();
+  for (const at::Device device : devices_here()) {
+    const Weights& there = weights(device);
+    LaneParams params = LaneParams::start(GetParam().kind, lanes_, spec_, there);
+    fill(params, 1, 0.1);
+    const PairBatch batch = pack_pairs(there, pairs_, spec_);
+    const LaneEdits edits = params.edits(there);
+    const LossGradient found =
+        loss_gradient(there, batch, prefix_of(batch, edits), edits, tau_.to(device), spec_.log_prob);
+    EXPECT_LT(relative_difference(found.losses.cpu(), expected.losses), 2e-5) << device;
+    const auto parts = parts_of(params.gradients(there, found.gradients));
+    ASSERT_EQ(parts.size(), expected.parts.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      ASSERT_EQ(parts[i].sizes(), expected.parts[i].sizes());
+      for (std::int64_t row = 0; row < parts[i].size(0); ++row)
+        worst = std::max(worst, relative_difference(parts[i][row], expected.parts[i][row]));
+    }
+    std::printf("gradients of a and b, largest relative difference of a lane at a layer: %.2g\n", worst);
+    EXPECT_LT(worst, 5e-5) << device;
   }
-  EXPECT_EQ(next, expected.size());
-  std::printf("gradients of a and b, largest relative difference of a lane at a layer: %.2g\n", worst);
-  EXPECT_LT(worst, 5e-5);
 }
 
 /// Along the gradient in all parameters: (f(x + h d) - f(x - h d)) / 2h against <gradient, d>.

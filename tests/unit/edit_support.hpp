@@ -8,6 +8,7 @@
 #include <headsweep/edit.hpp>
 
 #include "reference/plain_forward.hpp"
+#include "unit/devices.hpp"
 
 namespace headsweep::edit_test {
 
@@ -15,9 +16,10 @@ inline std::filesystem::path model_folder() {
   return std::filesystem::path(HEADSWEEP_ROOT) / "jobs" / "tinyworld";
 }
 
-inline const Weights& weights() {
+inline const Weights& weights(at::Device device = at::kCPU) {
   static const Weights loaded = load_weights(model_folder(), read_config(model_folder()), {});
-  return loaded;
+  static const Weights last = on(loaded, devices_here().back());
+  return device.is_cpu() ? loaded : last;
 }
 inline const plain::Forward& plain_model() {
   static const plain::Forward plain(weights());
@@ -47,8 +49,10 @@ inline void fill(LaneParams& params, std::uint64_t seed, double size) {
     for (at::Tensor* values : {&layer.a, &layer.b}) {
       if (!values->defined()) continue;
       Random random(seed, layer.layer, values == &layer.a);
-      for (std::int64_t i = 0; i < values->numel(); ++i)
-        values->data_ptr<float>()[i] = static_cast<float>(size * (2 * random.uniform() - 1));
+      const at::Tensor numbers = at::empty(values->sizes());
+      for (std::int64_t i = 0; i < numbers.numel(); ++i)
+        numbers.data_ptr<float>()[i] = static_cast<float>(size * (2 * random.uniform() - 1));
+      values->copy_(numbers);
     }
 }
 
@@ -70,7 +74,8 @@ inline at::Tensor plain_deltas(const std::vector<Pair>& pairs, const TrainingSpe
 
 /// The prefix right below the first edit.
 inline Prefix prefix_of(const PairBatch& batch, const LaneEdits& edits) {
-  return run_prefix(weights(), batch.tokens, edits.first_layer(weights().config.layers));
+  const Weights& there = weights(batch.tokens.ids.device());
+  return run_prefix(there, batch.tokens, edits.first_layer(there.config.layers));
 }
 
 inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {

@@ -12,14 +12,15 @@ namespace {
 
 using namespace edit_test;
 
-TrainingData data_of(const std::vector<Pair>& pairs, const TrainingSpec& spec) {
-  return pack_training(weights(), pairs, spec, 0, 0);
+TrainingData data_of(const std::vector<Pair>& pairs, const TrainingSpec& spec, at::Device device = at::kCPU) {
+  return pack_training(weights(device), pairs, spec, 0, 0);
 }
 TrainedLanes train(
     const TrainingData& data, const std::vector<LaneSpec>& lanes, const TrainingSpec& spec,
     LaneParams& params, const std::function<void()>& tick = [] {}) {
-  TrainingPrefixes prefixes(weights(), data);
-  return train_lanes({weights(), data, prefixes, spec}, lanes, params, tick);
+  const Weights& there = weights(data.batches.front().reference.device());
+  TrainingPrefixes prefixes(there, data);
+  return train_lanes({there, data, prefixes, spec}, lanes, params, tick);
 }
 
 TEST(Training, LanesDoNotSeeTheirNeighbours) {
@@ -41,13 +42,14 @@ TEST(Training, LanesDoNotSeeTheirNeighbours) {
   }
 }
 
-TEST(Training, ALaneThatTurnsNanFailsAlone) {
+void expect_to_fail_alone(at::Device device) {
+  SCOPED_TRACE(device.str());
   const TrainingSpec spec{.batch = 4, .epochs = 2};
-  const TrainingData data = data_of(some_pairs(12), spec);
+  const TrainingData data = data_of(some_pairs(12), spec, device);
   const std::vector<LaneSpec> all = {lane({{1, 1}}), lane({{1, 2}}), lane({{3, 0}})};
-  LaneParams healthy = LaneParams::start(EditKind::optimal, all, spec, weights());
+  LaneParams healthy = LaneParams::start(EditKind::optimal, all, spec, weights(device));
   const TrainedLanes sound = train(data, all, spec, healthy);
-  LaneParams params = LaneParams::start(EditKind::optimal, all, spec, weights());
+  LaneParams params = LaneParams::start(EditKind::optimal, all, spec, weights(device));
   params.layers().front().a[1].fill_(std::numeric_limits<float>::infinity());
   params.layers().front().b[1].narrow(0, 32, 16).fill_(1);
   const TrainedLanes trained = train(data, all, spec, params);
@@ -62,6 +64,10 @@ TEST(Training, ALaneThatTurnsNanFailsAlone) {
       EXPECT_EQ(params.layers_of(k)[i].b, healthy.layers_of(k)[i].b) << "lane " << k;
     }
   }
+}
+
+TEST(Training, ALaneThatTurnsNanFailsAlone) {
+  for (const at::Device device : devices_here()) expect_to_fail_alone(device);
 }
 
 TEST(Training, KeepsOrComputesPrefixesAlike) {
@@ -101,15 +107,13 @@ TEST(Training, LowersTheLossAndTellsOfIt) {
   EXPECT_GT(scores.margin.item<double>(), 1.5);
 }
 
-TEST(Training, FollowsTheRecordedTraces) {
-  const Json recorded =
-      read_json_file(std::filesystem::path(HEADSWEEP_ROOT) / "tests/parity/training_trace.json");
+void follow_traces(const Json& recorded, at::Device device) {
   std::vector<Pair> pairs;
   for (const Json& row : recorded["pairs"])
     pairs.push_back(
         {.question = 0, .prompt = row["prompt"], .chosen = row["chosen"], .rejected = row["rejected"]});
   const TrainingSpec spec{.batch = recorded["batch"], .clip = 0};
-  const std::vector<PairBatch> cycle = pack_evaluation(weights(), pairs, spec);
+  const std::vector<PairBatch> cycle = pack_evaluation(weights(device), pairs, spec);
   TrainingData data{.batches = {}, .texts = {}, .keeps_prefixes = false};
   const std::size_t steps = recorded["steps"];
   for (std::size_t step = 0; step < steps; ++step) data.batches.push_back(cycle[step % cycle.size()]);
@@ -117,19 +121,25 @@ TEST(Training, FollowsTheRecordedTraces) {
     std::vector<Head> heads;
     for (const Json& head : trace["heads"]) heads.push_back(parse_head(head.get<std::string>(), "trace"));
     const std::vector<LaneSpec> lanes = {lane(heads, recorded["learning_rate"], recorded["tau"])};
-    LaneParams params = LaneParams::start(EditKind::optimal, lanes, spec, weights());
+    LaneParams params = LaneParams::start(EditKind::optimal, lanes, spec, weights(device));
     for (auto& layer : params.layers())
-      layer.a = at::tensor(trace["a"][cat(layer.layer)].get<std::vector<float>>()).unsqueeze(0);
+      layer.a.copy_(at::tensor(trace["a"][cat(layer.layer)].get<std::vector<float>>()).unsqueeze(0));
     const TrainedLanes trained = train(data, lanes, spec, params);
     for (const char* method : {"lean_hook", "lean_peft"}) {
       double worst = 0;
       for (std::size_t step = 0; step < steps; ++step)
         worst =
             std::max(worst, std::abs(trained.training[0].curve[step] - trace[method][step].get<double>()));
-      EXPECT_LT(worst, 2e-3) << method << " at " << trace["heads"].dump();
+      EXPECT_LT(worst, 2e-3) << method << " at " << trace["heads"].dump() << " on " << device;
       std::printf("largest difference of a loss from %s: %.2g nats^2\n", method, worst);
     }
   }
+}
+
+TEST(Training, FollowsTheRecordedTraces) {
+  const Json recorded =
+      read_json_file(std::filesystem::path(HEADSWEEP_ROOT) / "tests/parity/training_trace.json");
+  for (const at::Device device : devices_here()) follow_traces(recorded, device);
 }
 
 }  // namespace

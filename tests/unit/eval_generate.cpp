@@ -12,10 +12,11 @@ using namespace eval_test;
 
 /// The built-in model and prompts of 3 to 14 tokens.
 struct Prompts {
+  explicit Prompts(at::Device device = at::kCPU) : weights(on(world.weights, device)) { take(); }
   const World& world = eval_test::world();
-  Weights weights = world.weights;
+  Weights weights;
   std::vector<std::vector<int>> ids;
-  Prompts() {
+  void take() {
     for (std::size_t i = 0; i < 8; ++i) {
       std::vector<int> prompt = world.documents[i % 6];
       prompt.resize(3 + 2 * (i / 2));
@@ -23,7 +24,7 @@ struct Prompts {
     }
   }
   [[nodiscard]] auto answers(const LaneEdits& edits, const GenerateOptions& options) const {
-    return generate(weights, *world.tokenizer, ids, edits, options);
+    return generate(weights, *world.tokenizer, ids, on(edits, weights.device()), options);
   }
 };
 
@@ -42,12 +43,13 @@ std::vector<int> plain_tokens(std::vector<int> ids, EditFrom from, const LaneEdi
 
 class Generate : public testing::TestWithParam<EditFrom> {};
 
-TEST_P(Generate, EqualsAPlainLoopInEveryLane) {
-  const Prompts prompts;
+void expect_plain_loop(at::Device device, EditFrom from) {
+  SCOPED_TRACE(device.str());
+  const Prompts prompts(device);
   const LaneEdits edits = three_lanes();
   constexpr int most = 7;
   const auto answers =
-      prompts.answers(edits, {.max_new_tokens = most, .stop = "", .from = GetParam(), .questions = 3});
+      prompts.answers(edits, {.max_new_tokens = most, .stop = "", .from = from, .questions = 3});
   const auto unedited = prompts.answers({}, {.max_new_tokens = most, .stop = "", .questions = 3});
   int changed = 0;
   ASSERT_EQ(answers.size(), 3U);
@@ -55,13 +57,17 @@ TEST_P(Generate, EqualsAPlainLoopInEveryLane) {
     ASSERT_EQ(answers[lane].size(), prompts.ids.size());
     for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
       const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
-      const std::vector<int> expected = plain_tokens(prompts.ids[i], GetParam(), edit, most);
+      const std::vector<int> expected = plain_tokens(prompts.ids[i], from, edit, most);
       EXPECT_EQ(answers[lane][i].ids, expected) << "lane " << lane << " prompt " << i;
       EXPECT_EQ(answers[lane][i].text, prompts.world.tokenizer->decode(expected));
       changed += answers[lane][i].ids != unedited[0][i].ids ? 1 : 0;
     }
   }
   EXPECT_GT(changed, 6) << "edits too weak to test anything";
+}
+
+TEST_P(Generate, EqualsAPlainLoopInEveryLane) {
+  for (const at::Device device : devices_here()) expect_plain_loop(device, GetParam());
 }
 
 /// Rows end at the stop text, one after another; those that go on do not notice.

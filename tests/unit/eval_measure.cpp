@@ -50,9 +50,9 @@ Choice plain_choice(const TokenizedQuestion& question, int start, const LaneEdit
 
 class Measure : public testing::TestWithParam<EditFrom> {};
 
-TEST_P(Measure, EqualsPlainSumsInEveryLane) {
-  const LaneEdits edits = three_lanes();
-  const auto results = evaluation().measure(edits, GetParam(), {});
+void expect_plain_sums(const LaneEdits& edits, EditFrom from, at::Device device) {
+  SCOPED_TRACE(device.str());
+  const auto results = evaluation(device).measure(on(edits, device), from, {});
   const std::vector<int> test = world().split.questions(SplitPart::test);
   for (std::size_t lane = 0; lane < 3; ++lane) {
     const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
@@ -60,7 +60,7 @@ TEST_P(Measure, EqualsPlainSumsInEveryLane) {
     for (std::size_t i = 0; i < test.size(); ++i) {
       const TokenizedQuestion& question = world().tokens[static_cast<std::size_t>(test[i])];
       const Item& item = results[lane].items[i];
-      const Starts start = starts(GetParam(), static_cast<int>(question.prompt.size()));
+      const Starts start = starts(from, static_cast<int>(question.prompt.size()));
       const Choice choice = plain_choice(question, start.choice, edit);
       EXPECT_EQ(item.mc1, choice.mc1);
       EXPECT_NEAR(item.mc2, choice.mc2, 1e-5);
@@ -73,6 +73,10 @@ TEST_P(Measure, EqualsPlainSumsInEveryLane) {
       EXPECT_NEAR(item.kl_answer, kl, 1e-5 * (1 + kl));
     }
   }
+}
+
+TEST_P(Measure, EqualsPlainSumsInEveryLane) {
+  for (const at::Device device : devices_here()) expect_plain_sums(three_lanes(), GetParam(), device);
 }
 
 TEST_P(Measure, LanesDoNotFeelTheirNeighbours) {

@@ -5,6 +5,7 @@
 #include <headsweep/eval.hpp>
 
 #include "reference/plain_forward.hpp"
+#include "unit/devices.hpp"
 
 namespace headsweep::eval_test {
 
@@ -73,6 +74,12 @@ struct World {
     for (const std::string& text : read_documents(world_folder() / "text.txt", 6))
       documents.push_back(tokenizer->encode(text, "text"));
   }
+  /// The same with its weights on another device.
+  [[nodiscard]] World on_device(at::Device device) const {
+    World there;
+    there.weights = on(weights, device);
+    return there;
+  }
   [[nodiscard]] Evaluation evaluation() const {
     return Evaluation({.weights = weights,
                        .tokenizer = *tokenizer,
@@ -95,9 +102,11 @@ inline at::Tensor plain_log_probs(const std::vector<int>& ids, int edit_start, c
   return model.log_probs({ids, edit_start}, plain::in_double(edit))
       .narrow(0, 0, static_cast<std::int64_t>(ids.size()) - 1);
 }
-inline const Evaluation& evaluation() {
+inline const Evaluation& evaluation(at::Device device = at::kCPU) {
   static const Evaluation shared = world().evaluation();
-  return shared;
+  static const World last = world().on_device(devices_here().back());
+  static const Evaluation there = last.evaluation();
+  return device.is_cpu() ? shared : there;
 }
 
 }  // namespace headsweep::eval_test

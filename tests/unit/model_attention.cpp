@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/attention.hpp"
+#include "unit/devices.hpp"
 #include "unit/model_support.hpp"
 
 namespace headsweep {
@@ -78,18 +79,22 @@ class ModelAttention : public testing::TestWithParam<Shape> {
   struct Result {
     at::Tensor outputs, dqueries, dkeys, dvalues;
   };
-  [[nodiscard]] Result run(Attention::Way way) const {
-    const Attention attention(weights_, batch_, way);
-    at::Tensor saved;
-    Result result{.outputs = attention.forward(heads_, GetParam().asking, &saved)};
-    EXPECT_TRUE(at::equal(result.outputs, attention.forward(heads_, GetParam().asking, nullptr)));
-    const at::Tensor place = at::full_like(joined_, std::numeric_limits<double>::quiet_NaN());
+  [[nodiscard]] Result run(Attention::Way way, at::Device device = at::kCPU) const {
+    const TokenBatch batch = pack(trees_, GetParam().running_text ? Keep::all : Keep::answers, device);
+    const Attention attention(weights_, batch, way);
+    const at::Tensor joined = joined_.to(device), doutputs = doutputs_.to(device);
     const std::int64_t width = heads_.queries.size(2), kv_width = heads_.keys.size(2);
-    const Heads gradients{
-        GetParam().asking == Asking::all ? place.narrow(2, 0, width) : at::empty_like(heads_.queries),
-        place.narrow(2, width, kv_width), place.narrow(2, width + kv_width, kv_width)};
-    attention.backward(heads_, GetParam().asking, result.outputs, saved, doutputs_, gradients);
-    return {result.outputs, gradients.queries, gradients.keys, gradients.values};
+    const bool all = GetParam().asking == Asking::all;
+    const Heads heads{all ? joined.narrow(2, 0, width) : heads_.queries.to(device),
+                      joined.narrow(2, width, kv_width), joined.narrow(2, width + kv_width, kv_width)};
+    at::Tensor saved;
+    const at::Tensor outputs = attention.forward(heads, GetParam().asking, &saved);
+    EXPECT_TRUE(at::equal(outputs, attention.forward(heads, GetParam().asking, nullptr)));
+    const at::Tensor place = at::full_like(joined, std::numeric_limits<double>::quiet_NaN());
+    const Heads gradients{all ? place.narrow(2, 0, width) : at::empty_like(heads.queries),
+                          place.narrow(2, width, kv_width), place.narrow(2, width + kv_width, kv_width)};
+    attention.backward(heads, GetParam().asking, outputs, saved, doutputs, gradients);
+    return {outputs.cpu(), gradients.queries.cpu(), gradients.keys.cpu(), gradients.values.cpu()};
   }
   [[nodiscard]] Result run_plain() const {
     const Shape& shape = GetParam();
@@ -121,11 +126,12 @@ class ModelAttention : public testing::TestWithParam<Shape> {
 
 TEST_P(ModelAttention, BothWaysEqualMaskedMatrices) {
   const Result expected = run_plain(), fused = run(Attention::Way::fused),
-               padded = run(Attention::Way::padded);
+               padded = run(Attention::Way::padded),
+               there = run(Attention::Way::padded, devices_here().back());
   const double tolerance = GetParam().number == at::kFloat ? 2e-6 : 8e-3;
   double worst = 0;
   for (const auto part : {&Result::outputs, &Result::dqueries, &Result::dkeys, &Result::dvalues}) {
-    for (const Result* way : {&fused, &padded}) {
+    for (const Result* way : {&fused, &padded, &there}) {
       ASSERT_EQ((way->*part).sizes(), (expected.*part).sizes());
       ASSERT_EQ((way->*part).scalar_type(), GetParam().number);
       worst = std::max(worst, relative_difference(way->*part, expected.*part));

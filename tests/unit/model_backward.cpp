@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "unit/devices.hpp"
 #include "unit/model_support.hpp"
 
 namespace headsweep {
@@ -43,28 +44,35 @@ class ModelBackward : public testing::TestWithParam<int> {
   const std::vector<TokenTree> trees_ = random_trees(5);
   const TokenBatch batch_ = pack(trees_, Keep::answers, at::kCPU);
   const LaneEdits edits_ = edits_of_set(GetParam());
+  [[nodiscard]] LaneEdits gradients_on(at::Device device) const {
+    const TokenBatch batch = pack(trees_, Keep::answers, device);
+    return on(gradients_of(on(weights_, device), batch, on(edits_, device)), at::kCPU);
+  }
 };
 
 TEST_P(ModelBackward, EqualsAutogradOfThePlainForward) {
-  const LaneEdits gradients = gradients_of(weights_, batch_, edits_);
-  ASSERT_EQ(gradients.lanes, edits_.lanes);
-  ASSERT_EQ(gradients.layers.size(), edits_.layers.size());
-  for (const auto& [layer, edit] : edits_.layers) {
-    const LayerEdit& gradient = gradients.layers.at(layer);
-    EXPECT_EQ(gradient.read.defined(), edit.read.defined());
-    EXPECT_EQ(gradient.lanes.defined(), edit.lanes.defined());
+  const auto expected = plain_gradients(plain_, trees_, edits_);
+  for (const at::Device device : devices_here()) {
+    const LaneEdits gradients = gradients_on(device);
+    ASSERT_EQ(gradients.lanes, edits_.lanes);
+    ASSERT_EQ(gradients.layers.size(), edits_.layers.size());
+    for (const auto& [layer, edit] : edits_.layers) {
+      const LayerEdit& gradient = gradients.layers.at(layer);
+      EXPECT_EQ(gradient.read.defined(), edit.read.defined());
+      EXPECT_EQ(gradient.lanes.defined(), edit.lanes.defined());
+    }
+    const auto found = tensors_of(gradients);
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(found[i].sizes(), expected[i].sizes());
+      worst = std::max(worst, relative_difference(found[i], expected[i]));
+      for (std::int64_t row = 0; row < found[i].size(0); ++row)
+        EXPECT_LT(relative_difference(found[i][row], expected[i][row]), 2e-5)
+            << device << ", tensor " << i << " row " << row;
+    }
+    std::printf("gradients, largest relative difference of a tensor: %.2g\n", worst);
+    EXPECT_LT(worst, 1e-5) << device;
   }
-  const auto found = tensors_of(gradients), expected = plain_gradients(plain_, trees_, edits_);
-  double worst = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_EQ(found[i].sizes(), expected[i].sizes());
-    worst = std::max(worst, relative_difference(found[i], expected[i]));
-    for (std::int64_t row = 0; row < found[i].size(0); ++row)
-      EXPECT_LT(relative_difference(found[i][row], expected[i][row]), 2e-5)
-          << "tensor " << i << " row " << row;
-  }
-  std::printf("gradients, largest relative difference of a tensor: %.2g\n", worst);
-  EXPECT_LT(worst, 1e-5);
 }
 
 TEST_P(ModelBackward, EqualsFiniteDifferencesOfSingleNumbers) {
@@ -101,12 +109,15 @@ INSTANTIATE_TEST_SUITE_P(Sets, ModelBackward, testing::Range(0, static_cast<int>
 TEST(ModelBackwardShapes, EqualAutogradOfThePlainForward) {
   at::set_num_threads(1);
   const std::vector<TokenTree> trees = random_trees(4, 3);
-  const TokenBatch batch = pack(trees, Keep::answers, at::kCPU);
   for (const auto& [name, weights, edits] : odd_shapes()) {
-    const auto found = tensors_of(gradients_of(weights, batch, edits)),
-               expected = plain_gradients(plain::Forward(weights), trees, edits);
-    for (std::size_t i = 0; i < expected.size(); ++i)
-      EXPECT_LT(relative_difference(found[i], expected[i]), 2e-5) << name << ", tensor " << i;
+    const auto expected = plain_gradients(plain::Forward(weights), trees, edits);
+    for (const at::Device device : devices_here()) {
+      const TokenBatch batch = pack(trees, Keep::answers, device);
+      const auto found = tensors_of(gradients_of(on(weights, device), batch, on(edits, device)));
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        EXPECT_LT(relative_difference(on(found[i], at::kCPU), expected[i]), 2e-5)
+            << name << " on " << device << ", tensor " << i;
+    }
   }
 }
 

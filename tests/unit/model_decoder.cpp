@@ -1,10 +1,11 @@
-// model: generation with a cache against the plain forward of the whole texts, rows dropped on the way; both
-// ways of its attention.
+// model: generation with a cache against the plain forward of the whole texts, rows dropped on the way; its
+// attention.
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "model/cached.hpp"
+#include "unit/devices.hpp"
 #include "unit/model_support.hpp"
 
 namespace headsweep {
@@ -40,7 +41,7 @@ class ModelDecoder : public testing::Test {
   /// The decoder's distributions of all rows against those of their texts run anew: largest difference, nats.
   [[nodiscard]] double difference(const Decoder& decoder, const std::vector<Line>& lines,
                                   const LaneEdits& exact) const {
-    const at::Tensor logits = decoder.logits();
+    const at::Tensor logits = decoder.logits().cpu();
     EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{static_cast<std::int64_t>(lines.size()), 37}));
     double worst = 0;
     for (std::size_t row = 0; row < lines.size(); ++row) {
@@ -61,6 +62,7 @@ class ModelDecoderEdited : public ModelDecoder, public testing::WithParamInterfa
  protected:
   const LaneEdits edits_ =
       GetParam() < static_cast<int>(edit_sets().size()) ? edits_of_set(GetParam()) : LaneEdits{2, {}};
+  void compare(at::Device device) const;
 };
 
 /// Which of so many rows go on before step `step`: all, two in three, every second, all but the first, the
@@ -74,12 +76,14 @@ std::vector<std::int64_t> kept_rows(int step, std::int64_t rows) {
   return kept;
 }
 
-TEST_P(ModelDecoderEdited, EqualsTheForwardOfWholeTextsAsRowsEnd) {
+void ModelDecoderEdited::compare(at::Device device) const {
   const LaneEdits exact = plain::in_double(edits_);
+  const Weights weights = on(weights_, device);
+  const TokenBatch packed = pack(prompts_, Keep::last, device);
   std::vector<Line> lines = lines_of(edits_);
   Random random(0, "continuations");
   const int room = 5;
-  Decoder decoder(weights_, packed_, edits_, room);
+  Decoder decoder(weights, packed, on(edits_, device), room);
   EXPECT_LT(difference(decoder, lines, exact), 1e-5) << "after the prompts";
   for (int step = 0; step < room; ++step) {
     const std::vector<std::int64_t> kept = kept_rows(step, static_cast<std::int64_t>(lines.size()));
@@ -89,14 +93,22 @@ TEST_P(ModelDecoderEdited, EqualsTheForwardOfWholeTextsAsRowsEnd) {
     if (step > 0) {
       const at::Tensor before = decoder.logits();
       decoder.keep(kept);
-      EXPECT_LT(largest_difference(decoder.logits(), before.index_select(0, at::tensor(kept))), 1e-5);
+      EXPECT_LT(largest_difference(decoder.logits(), before.index_select(0, at::tensor(kept).to(device))),
+                1e-5);
     }
     const std::vector<int> ids = random_ids(static_cast<int>(lines.size()), random);
     for (std::size_t row = 0; row < lines.size(); ++row) lines[row].text.ids.push_back(ids[row]);
-    decoder.step(at::tensor(ids, at::kLong));
+    decoder.step(at::tensor(ids, at::kLong).to(device));
     EXPECT_LT(difference(decoder, lines, exact), 1e-5) << "after step " << step;
   }
   EXPECT_THROW(decoder.step(at::zeros({1}, at::kLong)), std::logic_error) << "no room is left";
+}
+
+TEST_P(ModelDecoderEdited, EqualsTheForwardOfWholeTextsAsRowsEnd) {
+  for (const at::Device device : devices_here()) {
+    SCOPED_TRACE(device.str());
+    compare(device);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sets, ModelDecoderEdited,
@@ -138,7 +150,7 @@ struct CachedShape {
 
 class ModelCached : public testing::TestWithParam<CachedShape> {};
 
-TEST_P(ModelCached, BothWaysEqualPlainSums) {
+TEST_P(ModelCached, EqualsPlainSums) {
   at::set_num_threads(1);
   const auto [name, heads, kv_heads, width, shared, number] = GetParam();
   ModelConfig config = small_config();
@@ -148,45 +160,57 @@ TEST_P(ModelCached, BothWaysEqualPlainSums) {
   const std::vector<TokenTree> texts = random_prompts();
   const TokenBatch prompts = pack(texts, Keep::last, at::kCPU);
   constexpr std::int64_t lanes = 3, room = 4, generated = 3;
-  llama::DecoderRows rows;
-  for (const std::int32_t slot : {1, 2, 5, 6, 8, 13, 14, 17}) {  // lane * prompts + prompt
-    rows.lane.push_back(slot / prompts_count);
-    rows.slot.push_back(slot);
-    rows.first.push_back(prompts.tree_begin[static_cast<std::size_t>(slot % prompts_count)]);
-    rows.length.push_back(
-        static_cast<std::int32_t>(texts[static_cast<std::size_t>(slot % prompts_count)].prompt.size()));
+  const std::vector<std::int32_t> slots{1, 2, 5, 6, 8, 13, 14, 17};  // lane * prompts + prompt
+  std::vector<std::int32_t> lane, first, length, first_of_lane;
+  for (const std::int32_t slot : slots) {
+    const auto tree = static_cast<std::size_t>(slot % prompts_count);
+    lane.push_back(slot / prompts_count);
+    first.push_back(prompts.tree_begin[tree]);
+    first_of_lane.push_back(lane.back() * prompts.tokens + first.back());
+    length.push_back(static_cast<std::int32_t>(texts[tree].prompt.size()));
   }
-  rows.slots = at::tensor(rows.slot).to(at::kLong);
   Random random(0, "cache");
-  const std::int64_t kv_width = std::int64_t{kv_heads} * width;
+  const std::int64_t kv_width = std::int64_t{kv_heads} * width, rows = std::ssize(slots);
   const at::Tensor joined = draw({shared ? 1 : lanes, prompts.tokens, 3 * kv_width}, random, 2).to(number);
-  const llama::LayerCache cache{joined.narrow(2, kv_width, kv_width),
-                                joined.narrow(2, 2 * kv_width, kv_width),
-                                draw({lanes * prompts_count, room, kv_width}, random, 2).to(number),
-                                draw({lanes * prompts_count, room, kv_width}, random, 2).to(number)};
-  const at::Tensor queries =
-      draw({rows.count(), config.width() + 3}, random, 2).to(number).narrow(1, 0, config.width());
-  const llama::CachedTexts cached{config, prompts, rows, generated};
-  const at::Tensor fused = attend_fused(cached, cache, queries),
-                   gathered = attend_gathered(cached, cache, queries);
-  const double tolerance = number == at::kFloat ? 2e-6 : 8e-3;
-  for (std::int64_t row = 0; row < rows.count(); ++row) {
+  const at::Tensor keys = draw({lanes * prompts_count, room, kv_width}, random, 2).to(number),
+                   values = draw({lanes * prompts_count, room, kv_width}, random, 2).to(number);
+  const at::Tensor asked = draw({rows, config.width() + 3}, random, 2).to(number);
+  const auto attend_on = [&](at::Device device) {
+    const auto numbers = [&](const std::vector<std::int32_t>& of_rows) {
+      return at::tensor(of_rows).to(device);
+    };
+    const llama::DecoderRows there{numbers(lane),  numbers(slots),         numbers(length),
+                                   numbers(first), numbers(first_of_lane), {}};
+    const at::Tensor beside = joined.to(device);
+    const llama::LayerCache cache{beside.narrow(2, kv_width, kv_width),
+                                  beside.narrow(2, 2 * kv_width, kv_width), keys.to(device),
+                                  values.to(device)};
+    return attend({config, prompts, there, generated}, cache, asked.to(device).narrow(1, 0, config.width()))
+        .cpu();
+  };
+  std::vector<at::Tensor> expected;
+  for (std::int64_t row = 0; row < rows; ++row) {
     const auto at_row = static_cast<std::size_t>(row);
-    const auto text_of = [&](const at::Tensor& prompt, const at::Tensor& own) {  // [H, S, D]
-      const at::Tensor before =
-          prompt[shared ? 0 : rows.lane[at_row]].narrow(0, rows.first[at_row], rows.length[at_row]);
-      return at::cat({before, own[rows.slot[at_row]].narrow(0, 0, generated)})
+    const auto text_of = [&](std::int64_t part, const at::Tensor& own) {  // [H, S, D]
+      const at::Tensor before = joined[shared ? 0 : lane[at_row]]
+                                    .narrow(0, first[at_row], length[at_row])
+                                    .narrow(1, part * kv_width, kv_width);
+      return at::cat({before, own[slots[at_row]].narrow(0, 0, generated)})
           .to(at::kDouble)
           .unflatten(1, {kv_heads, width})
           .transpose(0, 1)
           .repeat_interleave(heads / kv_heads, 0);
     };
-    const at::Tensor query = queries[row].to(at::kDouble).view({heads, width, 1});
-    const at::Tensor scores = at::matmul(text_of(cache.prompt_keys, cache.keys), query) / std::sqrt(width);
-    const at::Tensor shares = at::softmax(scores, 1);
-    const at::Tensor expected = (shares * text_of(cache.prompt_values, cache.values)).sum(1).flatten();
-    EXPECT_LT(relative_difference(fused[row], expected), tolerance) << "row " << row;
-    EXPECT_LT(relative_difference(gathered[row], expected), tolerance) << "row " << row;
+    const at::Tensor query = asked[row].narrow(0, 0, config.width()).to(at::kDouble).view({heads, width, 1});
+    const at::Tensor shares = at::softmax(at::matmul(text_of(1, keys), query) / std::sqrt(width), 1);
+    expected.push_back((shares * text_of(2, values)).sum(1).flatten());
+  }
+  for (const at::Device device : devices_here()) {
+    const at::Tensor found = attend_on(device);
+    for (std::int64_t row = 0; row < rows; ++row)
+      EXPECT_LT(relative_difference(found[row], expected[static_cast<std::size_t>(row)]),
+                number == at::kFloat ? 2e-6 : 8e-3)
+          << "row " << row << " on " << device;
   }
 }
 

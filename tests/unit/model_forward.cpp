@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "unit/devices.hpp"
 #include "unit/model_support.hpp"
 
 namespace headsweep {
@@ -29,15 +30,17 @@ class ModelForwardEdited : public ModelForward, public testing::WithParamInterfa
 };
 
 TEST_P(ModelForwardEdited, EqualsSeparateTextsAndLanes) {
-  const at::Tensor states = states_of(weights_, batch_, edits_);
-  ASSERT_EQ(states.sizes(), (std::vector<std::int64_t>{edits_.lanes, batch_.kept.size(0), 20}));
-  EXPECT_LT(largest_difference(entry_log_probs(weights_, batch_, states),
-                               plain_.entries(trees_, plain::in_double(edits_))),
-            tolerance);
-  EXPECT_LT(largest_difference(answer_log_probs(weights_, batch_, states),
-                               plain_.answers(trees_, plain::in_double(edits_))),
-            2 * tolerance);
-  EXPECT_GT(largest_difference(states, states_of(weights_, batch_, {edits_.lanes, {}})), 0.1);
+  const at::Tensor entries = plain_.entries(trees_, plain::in_double(edits_)),
+                   answers = plain_.answers(trees_, plain::in_double(edits_));
+  for (const at::Device device : devices_here()) {
+    const Weights weights = on(weights_, device);
+    const TokenBatch batch = pack(trees_, Keep::answers, device);
+    const at::Tensor states = states_of(weights, batch, on(edits_, device));
+    ASSERT_EQ(states.sizes(), (std::vector<std::int64_t>{edits_.lanes, batch.kept.size(0), 20}));
+    EXPECT_LT(largest_difference(entry_log_probs(weights, batch, states).cpu(), entries), tolerance);
+    EXPECT_LT(largest_difference(answer_log_probs(weights, batch, states).cpu(), answers), 2 * tolerance);
+    EXPECT_GT(largest_difference(states, states_of(weights, batch, {edits_.lanes, {}})), 0.1);
+  }
 }
 
 TEST_P(ModelForwardEdited, EveryPrefixGivesTheSame) {
@@ -62,12 +65,15 @@ INSTANTIATE_TEST_SUITE_P(Sets, ModelForwardEdited, testing::Range(0, static_cast
 TEST(ModelForwardShapes, EqualThePlainForward) {
   at::set_num_threads(1);
   const std::vector<TokenTree> trees = random_trees(5, 3);
-  const TokenBatch batch = pack(trees, Keep::answers, at::kCPU);
   for (const auto& [name, weights, edits] : odd_shapes()) {
-    EXPECT_LT(largest_difference(entry_log_probs(weights, batch, states_of(weights, batch, edits)),
-                                 plain::Forward(weights).entries(trees, plain::in_double(edits))),
-              tolerance)
-        << name;
+    const at::Tensor expected = plain::Forward(weights).entries(trees, plain::in_double(edits));
+    for (const at::Device device : devices_here()) {
+      const Weights there = on(weights, device);
+      const TokenBatch batch = pack(trees, Keep::answers, device);
+      const at::Tensor states = states_of(there, batch, on(edits, device));
+      EXPECT_LT(largest_difference(entry_log_probs(there, batch, states).cpu(), expected), tolerance)
+          << name << " on " << device;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "unit/devices.hpp"
 #include "unit/model_support.hpp"
 
 namespace headsweep {
@@ -17,16 +18,20 @@ struct Seen {
   LaneEdits gradients;
 };
 
-/// The parameter is the number of the products' operands.
-class ModelLanes : public testing::TestWithParam<at::ScalarType> {
+/// The parameters: the number of the products' operands, and where.
+class ModelLanes : public testing::TestWithParam<std::tuple<at::ScalarType, at::Device>> {
  protected:
   ModelLanes() { at::set_num_threads(1); }
   [[nodiscard]] Seen see(const LaneEdits& edits) const {
-    const at::Tensor states = states_of(weights_, batch_, edits);
-    return {states, answer_log_probs(weights_, batch_, states), gradients_of(weights_, batch_, edits)};
+    const LaneEdits there = on(edits, device_);
+    const at::Tensor states = states_of(weights_, batch_, there);
+    return {states.cpu(), answer_log_probs(weights_, batch_, states).cpu(),
+            on(gradients_of(weights_, batch_, there), at::kCPU)};
   }
-  const Weights weights_ = GetParam() == at::kFloat ? random_weights() : in_bfloat16(random_weights());
-  const TokenBatch batch_ = pack(random_trees(7), Keep::answers, at::kCPU);
+  const bool exact_ = std::get<0>(GetParam()) == at::kFloat;
+  const at::Device device_ = std::get<1>(GetParam());
+  const Weights weights_ = on(exact_ ? random_weights() : in_bfloat16(random_weights()), device_);
+  const TokenBatch batch_ = pack(random_trees(7), Keep::answers, device_);
 };
 
 /// Every bit of one lane.
@@ -107,19 +112,22 @@ TEST_P(ModelLanes, AZeroEditChangesNoBit) {
   LaneEdits nothing_read = zero;
   for (auto& [layer, edit] : nothing_read.layers)
     if (edit.read.defined()) edit.read = at::zeros_like(edit.read);
-  EXPECT_TRUE(at::equal(states_of(weights_, batch_, zero), states_of(weights_, batch_, nothing_read)));
+  EXPECT_TRUE(at::equal(see(zero).states, see(nothing_read).states));
   // Above the first edited layer, not even the presence of zero edits can be told.
   LaneEdits ends = mixed_edits();
   ends.layers.erase(2);
   ends.layers.erase(3);
   LaneEdits longer = ends;
   for (const int layer : {2, 3}) longer.layers[layer] = zero.layers.at(layer);
-  EXPECT_TRUE(at::equal(states_of(weights_, batch_, ends), states_of(weights_, batch_, longer)));
+  EXPECT_TRUE(at::equal(see(ends).states, see(longer).states));
 }
 
-INSTANTIATE_TEST_SUITE_P(Numbers, ModelLanes, testing::Values(at::kFloat, at::kBFloat16),
-                         [](const auto& number) {
-                           return number.param == at::kFloat ? "Float32" : "Bfloat16";
+INSTANTIATE_TEST_SUITE_P(Numbers, ModelLanes,
+                         testing::Combine(testing::Values(at::kFloat, at::kBFloat16),
+                                          testing::ValuesIn(devices_here())),
+                         [](const auto& one) {
+                           return cat(std::get<0>(one.param) == at::kFloat ? "Float32" : "Bfloat16",
+                                      std::get<1>(one.param).is_cpu() ? "" : "OnGpu");
                          });
 
 /// Products of all lanes at once differ in rounding with the number of lanes, in nothing else.

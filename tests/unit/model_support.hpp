@@ -186,7 +186,7 @@ inline LaneEdits gradients_of(const Weights& weights, const TokenBatch& batch, c
   Tape tape;
   const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
   const at::Tensor states = run_lanes(weights, batch, prefix, edits, &tape);
-  const at::Tensor factors = loss_weights(edits.lanes, batch.answers).to(at::kFloat);
+  const at::Tensor factors = loss_weights(edits.lanes, batch.answers).to(states.device(), at::kFloat);
   const at::Tensor gradient =
       answer_gradient(weights, batch, states, [&](const at::Tensor& log_probs, std::int64_t first) {
         return factors.narrow(0, first, log_probs.size(0));
