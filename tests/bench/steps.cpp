@@ -1,10 +1,11 @@
 // bench: trains blocks of lanes on pairs of token ids and says what a step of one lane takes. In: a model
-// folder, pairs, locations; out: one JSON line. One thread; CPU seconds of the process (on a GPU: wall
-// seconds).
+// folder, pairs, locations; out: one JSON line for each number of lanes. One thread; CPU seconds of the
+// process (on a GPU: wall seconds).
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/randn.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -25,9 +26,10 @@ namespace {
 struct Options {
   std::filesystem::path model, pairs;
   std::string locations = "all-single", precision = "f32", device = "cpu";
-  int lanes = 8, steps = 16, epochs = 2, batch = 4;
+  std::string lanes = "8";
+  int steps = 16, epochs = 2, batch = 4;
   double learning_rate = 0.01, tau = 0.1;
-  bool peers_start = false;
+  bool peers_start = false, one_block = false;
 };
 
 Options read_options(int count, char** words) {
@@ -37,21 +39,32 @@ Options read_options(int count, char** words) {
   named.add_options()("model", po::value(&options.model)->required(), "Hugging Face folder")(
       "pairs", po::value(&options.pairs)->required(), "JSONL: prompt, chosen, rejected as token ids")(
       "locations", po::value(&options.locations), "`3:5;0:1,2:7`, all-single, or random16:COUNT:SEED")(
-      "lanes", po::value(&options.lanes), "most lanes of a block")("steps", po::value(&options.steps))(
-      "epochs", po::value(&options.epochs))("batch", po::value(&options.batch), "pairs a step")(
-      "precision", po::value(&options.precision), "f32 or bf16")("device", po::value(&options.device),
-                                                                 "cpu or cuda")(
+      "lanes", po::value(&options.lanes), "most lanes of a block: `8`, or several in turn: `1,8,16`")(
+      "one-block", po::bool_switch(&options.one_block), "only the first block of each layer")(
+      "steps", po::value(&options.steps))("epochs", po::value(&options.epochs))(
+      "batch", po::value(&options.batch), "pairs a step")("precision", po::value(&options.precision),
+                                                          "f32 or bf16")("device", po::value(&options.device),
+                                                                         "cpu or cuda")(
       "learning-rate", po::value(&options.learning_rate))("tau", po::value(&options.tau))(
       "peers-start", po::bool_switch(&options.peers_start),
       "a as the peers start it: randn by manual_seed(layer), x 0.02");
   po::variables_map values;
   po::store(po::parse_command_line(count, words, named), values);
   po::notify(values);
-  require(std::min({options.lanes, options.steps, options.epochs, options.batch}) > 0,
-          "--lanes, --steps, --epochs, --batch: at least 1");
+  require(std::min({options.steps, options.epochs, options.batch}) > 0,
+          "--steps, --epochs, --batch: at least 1");
   require(options.precision == "f32" || options.precision == "bf16", "--precision: ", options.precision,
           ", f32 or bf16 is due");
   return options;
+}
+
+std::vector<int> lanes_of(const Options& options) {
+  std::vector<int> counts;
+  for (const std::string& word : split_text(options.lanes, ',')) {
+    counts.push_back(std::atoi(word.c_str()));
+    require(counts.back() > 0, "--lanes: '", word, "', at least 1 is due");
+  }
+  return counts;
 }
 
 // ---- what is trained
@@ -104,10 +117,19 @@ double now(const at::Device& device) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-double peak_megabytes() {
+/// Of the process; on a GPU what tensors have taken at most since `forget_peak`.
+double peak_megabytes(const at::Device& device) {
+  if (device.is_cuda()) {
+    const auto stats = at::getDeviceAllocator(at::kCUDA)->getDeviceStats(0);
+    return 1e-6 * static_cast<double>(stats.allocated_bytes[0].peak);
+  }
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return 1.024e-3 * static_cast<double>(usage.ru_maxrss);
+}
+
+void forget_peak(const at::Device& device) {
+  if (device.is_cuda()) at::getDeviceAllocator(at::kCUDA)->resetPeakStats(0);
 }
 
 /// GFLOP/s of the machine's own product of two matrices of such numbers: the best of several large shapes, by
@@ -214,36 +236,43 @@ Json measure_layer(Trainer& trainer, const Cost& cost, int layer, const Blocks& 
           {"traces", std::move(traces)}};
 }
 
-void run(const Options& options) {
-  at::set_num_threads(1);
-  const at::Device device(options.device);
-  const double start_mb = peak_megabytes();
-  const at::ScalarType number = options.precision == "bf16" ? at::kBFloat16 : at::kFloat;
-  const Weights weights =
-      load_weights(options.model, read_config(options.model), {.number = number, .device = device});
-  const double weights_mb = peak_megabytes(), begin = now(device);
-  Trainer trainer(options, weights);
-  const double pack_seconds = now(device) - begin;
+/// All layers' blocks, or the first of each.
+Json measure_blocks(Trainer& trainer, const Weights& weights, bool one_block, std::map<int, Blocks>& blocks) {
   const Cost cost(weights.config, trainer.size());
-  const auto blocks = make_blocks(make_locations(options.locations, weights.config), options.lanes);
-  trainer.warm_up(blocks.begin()->second.front());
   Json layers = Json::array();
-  for (const auto& [layer, group] : blocks) {
+  trainer.warm_up(blocks.begin()->second.front());
+  for (auto& [layer, group] : blocks) {
+    if (one_block) group.resize(1);
     Json traces;
     layers.push_back(measure_layer(trainer, cost, layer, group, traces));
   }
-  const Json line = {{"precision", options.precision},
-                     {"lanes", options.lanes},
-                     {"steps", options.steps},
-                     {"pack_s", pack_seconds},
-                     {"tokens", trainer.size().tokens},
-                     {"rows", trainer.size().rows},
-                     {"start_mb", start_mb},
-                     {"weights_mb", weights_mb},
-                     {"peak_mb", peak_megabytes()},
-                     {"peak_gflops", measure_peak(device, number)},
-                     {"layers", std::move(layers)}};
-  std::cout << line.dump() << std::endl;
+  return layers;
+}
+
+void run(const Options& options) {
+  at::set_num_threads(1);
+  const at::Device device(options.device);
+  const double start_mb = device.is_cpu() ? peak_megabytes(device) : 0, start = now(device);
+  const at::ScalarType number = options.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  const Weights weights =
+      load_weights(options.model, read_config(options.model), {.number = number, .device = device});
+  const double weights_mb = peak_megabytes(device), begin = now(device);
+  Trainer trainer(options, weights);
+  const Json common = {
+      {"precision", options.precision}, {"steps", options.steps},          {"load_s", begin - start},
+      {"pack_s", now(device) - begin},  {"tokens", trainer.size().tokens}, {"rows", trainer.size().rows},
+      {"start_mb", start_mb},           {"weights_mb", weights_mb}};
+  const auto locations = make_locations(options.locations, weights.config);
+  for (const int lanes : lanes_of(options)) {
+    forget_peak(device);
+    auto blocks = make_blocks(locations, lanes);
+    Json line = common;
+    line["lanes"] = lanes;
+    line["layers"] = measure_blocks(trainer, weights, options.one_block, blocks);
+    line["peak_mb"] = peak_megabytes(device);
+    line["peak_gflops"] = measure_peak(device, number);
+    std::cout << line.dump() << std::endl;
+  }
 }
 
 }  // namespace
