@@ -1,6 +1,4 @@
-"""A sweep on a GPU, where there is one: the CPU's numbers, its own bits again, one rank a GPU."""
-
-import h5py
+"""A sweep on a GPU, where there is one: the CPU's numbers, its own bits again, ranks that share it."""
 import numpy as np
 import pytest
 
@@ -8,11 +6,12 @@ from small_sweep import datasets, differing, kill_everything, parts, start, swee
 
 NOT_HERE = ("no GPU is visible", "this build has no CUDA kernels")
 # Largest differences from the CPU, of float32 products that sum in another order, after a training of a few steps.
-NEAR = {"baseline/test/mc2": 1e-4, "heads/probe/score": 0.03, "trials/train_loss": 0.05, "metrics/validation/margin": 0.05}
+NEAR = {"baseline/test/mc2": 1e-4, "heads/probe/score": 0.03, "trials/train_loss": 0.05,
+        "metrics/validation/margin": 0.05}
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def on_gpu(tmp_path_factory):
     """The job and the folder of a sweep that one rank has done in one go on the GPU."""
     base = tmp_path_factory.mktemp("gpu")
     job = write_job(base, **{"device: cpu": "device: cuda"})
@@ -23,18 +22,16 @@ def whole(tmp_path_factory):
     return job, base / "runs"
 
 
-def test_numbers_are_the_cpus(whole, tmp_path):
-    done = sweep(write_job(tmp_path), tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
-    ours, cpus = datasets(whole[1] / "results.h5"), datasets(tmp_path / "runs" / "results.h5")
+def test_numbers_are_the_cpus(on_gpu, whole):
+    ours, cpus = (datasets(folder / "results.h5") for _, folder in (on_gpu, whole))
     for name, near in NEAR.items():
         assert np.nanmax(np.abs(ours[name] - cpus[name])) < near, name
     answers = np.mean(ours["baseline/items/truth"] == cpus["baseline/items/truth"])
     assert answers > 0.9, "a near tie may fall to the other side"
 
 
-def test_killed_and_resumed_gives_the_same_bits(whole, tmp_path):
-    job, folder = whole
+def test_killed_and_resumed_gives_the_same_bits(on_gpu, tmp_path):
+    job, folder = on_gpu
     process = start(job, tmp_path / "runs")
     wait_until(lambda: len(parts(tmp_path / "runs")) >= 2 or process.poll() is not None)
     kill_everything(process, tmp_path / "runs")
@@ -43,10 +40,12 @@ def test_killed_and_resumed_gives_the_same_bits(whole, tmp_path):
     assert differing(folder / "results.h5", tmp_path / "runs" / "results.h5") == []
 
 
-def test_more_ranks_than_gpus_are_refused_in_one_line(whole, tmp_path):
-    job, _ = whole
+def test_ranks_share_a_gpu_only_if_told_to(on_gpu, tmp_path):
+    """The weights go through host memory: NCCL refuses two ranks on one GPU."""
+    job, folder = on_gpu
     refused = sweep(job, tmp_path / "runs", ranks=17)
     assert refused.returncode == 3
     assert "start one rank a GPU" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
-    with h5py.File(whole[1] / "results.h5") as results:
-        assert results.attrs["device"].startswith(b"cuda")
+    done = sweep(job, tmp_path / "runs", "--share-gpus", ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert differing(folder / "results.h5", tmp_path / "runs" / "results.h5") == []
