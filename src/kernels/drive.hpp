@@ -4,15 +4,15 @@
 
 #include <headsweep/kernels.hpp>
 
-#define HEADSWEEP_ROW_OPERATIONS(DO)                                                                   \
-  DO(NormForward)                                                                                      \
-  DO(NormBackward)                                                                                     \
-  DO(Rotate)                                                                                           \
-  DO(SwigluForward)                                                                                    \
-  DO(SwigluBackward)                                                                                   \
-  DO(LogSumExp) DO(ScaledSoftmax) DO(RowDivergence) DO(EditForward) DO(EditBackward) DO(WeightedSum)   \
-      DO(CollapsedForward) DO(CollapsedBackward) DO(MaskedSoftmax) DO(SoftmaxBackward) DO(SpreadHeads) \
-          DO(GatherHeads)
+#define HEADSWEEP_ROW_OPERATIONS(DO)                                                                        \
+  DO(NormForward)                                                                                           \
+  DO(NormBackward)                                                                                          \
+  DO(Rotate)                                                                                                \
+  DO(SwigluForward)                                                                                         \
+  DO(SwigluBackward)                                                                                        \
+  DO(LogSumExp)                                                                                             \
+  DO(ScaledSoftmax) DO(RowDivergence) DO(EditForward) DO(EditBackward) DO(WeightedSum) DO(CollapsedForward) \
+      DO(CollapsedBackward) DO(MaskedSoftmax) DO(SoftmaxBackward) DO(SpreadHeads) DO(GatherHeads)
 #define HEADSWEEP_ATTENTIONS(DO) DO(AttentionForward) DO(AttentionBackward) DO(CachedAttention)
 
 namespace headsweep::kernels {

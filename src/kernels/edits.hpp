@@ -88,32 +88,41 @@ struct CollapsedCell {
   [[nodiscard]] HEADSWEEP_BOTH float by_gate() const { return dx * own_x + dy * own_y; }
   [[nodiscard]] HEADSWEEP_BOTH float by_scale() const { return dx * raw_x + dy * raw_y; }
 };
+/// One token of one lane.
 template <class T>
-HEADSWEEP_BOTH CollapsedCell cell_of(const CollapsedBackward& op, std::int64_t lane, std::int64_t token,
-                                     std::int64_t j) {
-  const std::int64_t row = lane * op.tokens + token;
-  const T *shared = at<T>(op.shared, token * 2 * op.width + j), *own = at<T>(op.own, lane * 2 * op.width + j);
-  const float gate = op.gate[row], scale = op.scale[row], d = get(at<T>(op.dout, row * op.width + j));
-  CollapsedCell cell{};
-  cell.own_x = get(own);
-  cell.own_y = get(own + op.width);
-  cell.raw_x = get(shared) + gate * cell.own_x;
-  cell.raw_y = get(shared + op.width) + gate * cell.own_y;
-  const float x = scale * cell.raw_x, y = scale * cell.raw_y, s = sigmoid(x);
-  cell.dx = d * y * silu_slope(x, s);
-  cell.dy = d * x * s;
-  return cell;
-}
+struct CollapsedToken {
+  const T *shared, *own, *dout;
+  std::int64_t width;
+  float gate, scale;
+  HEADSWEEP_BOTH CollapsedToken(const CollapsedBackward& op, std::int64_t lane, std::int64_t token)
+      : shared(kernels::at<T>(op.shared, token * 2 * op.width)),
+        own(kernels::at<T>(op.own, lane * 2 * op.width)),
+        dout(kernels::at<T>(op.dout, (lane * op.tokens + token) * op.width)),
+        width(op.width),
+        gate(op.gate[lane * op.tokens + token]),
+        scale(op.scale[lane * op.tokens + token]) {}
+  [[nodiscard]] HEADSWEEP_BOTH CollapsedCell at(std::int64_t j) const {
+    CollapsedCell cell{};
+    cell.own_x = get(own + j);
+    cell.own_y = get(own + width + j);
+    cell.raw_x = get(shared + j) + gate * cell.own_x;
+    cell.raw_y = get(shared + width + j) + gate * cell.own_y;
+    const float x = scale * cell.raw_x, y = scale * cell.raw_y, s = sigmoid(x), d = get(dout + j);
+    cell.dx = d * y * silu_slope(x, s);
+    cell.dy = d * x * s;
+    return cell;
+  }
+};
 template <class T, class Group>
 HEADSWEEP_BOTH void do_row(const CollapsedBackward& op, std::int64_t lane, [[maybe_unused]] Group group) {
   float* down = op.down + lane * 2 * op.width;
   HEADSWEEP_LOOP(j, op.width) { down[j] = down[op.width + j] = 0; }
   for (std::int64_t token = 0; token < op.tokens; ++token) {
-    const std::int64_t row = lane * op.tokens + token;
-    const float weight = op.gate[row] * op.scale[row];
+    const CollapsedToken<T> one(op, lane, token);
+    const float weight = one.gate * one.scale;
     float by_gate = 0, by_scale = 0;
     HEADSWEEP_SUM(j, op.width, by_gate, by_scale) {
-      const CollapsedCell cell = cell_of<T>(op, lane, token, j);
+      const CollapsedCell cell = one.at(j);
       by_gate += cell.by_gate();
       by_scale += cell.by_scale();
       down[j] += weight * cell.dx;
@@ -122,7 +131,8 @@ HEADSWEEP_BOTH void do_row(const CollapsedBackward& op, std::int64_t lane, [[may
     by_gate = group.sum(by_gate);
     by_scale = group.sum(by_scale);
     if (group.index() == 0) {
-      op.dgate[row] = op.scale[row] * by_gate;
+      const std::int64_t row = lane * op.tokens + token;
+      op.dgate[row] = one.scale * by_gate;
       op.dscale[row] = by_scale;
     }
   }

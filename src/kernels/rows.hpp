@@ -92,26 +92,27 @@ HEADSWEEP_BOTH Place place_of(std::int64_t i, std::int64_t width) {
   return {place / numbers, place % numbers};
 }
 
-/// Turns numbers j and j + D/2 of a head.
+/// Turns a number and the one half a head behind it.
 template <class T>
-HEADSWEEP_BOTH void rotate_pair(const Rotate& op, std::int64_t row, std::int64_t head, std::int64_t j) {
-  const std::int64_t half = op.width / 2, angle = row % op.tokens * op.width + j;
-  T* x = at<T>(op.x, row * op.stride + head * op.width + j);
-  const float low = get(x), high = get(x + half), cos = op.cos[angle], turn = op.sign * op.sin[angle];
+HEADSWEEP_BOTH void rotate_pair(T* x, std::int64_t half, float cos, float turn) {
+  const float low = get(x), high = get(x + half);
   put(x, low * cos - high * turn);
   put(x + half, high * cos + low * turn);
 }
 template <class T, class Group>
 HEADSWEEP_BOTH void do_row(const Rotate& op, std::int64_t row, [[maybe_unused]] Group group) {
-  const std::int64_t half = op.width / 2;
+  const std::int64_t half = op.width / 2, token = row % op.tokens;
+  const float *cos = op.cos + token * op.width, *sin = op.sin + token * op.width;
 #ifdef HEADSWEEP_WORKERS  // a head has too few numbers for all of them
   HEADSWEEP_LOOP(i, op.heads * half) {
     const Place place = place_of(i, half);
-    rotate_pair<T>(op, row, place.head, place.number);
+    T* x = at<T>(op.x, row * op.stride + place.head * op.width + place.number);
+    rotate_pair(x, half, cos[place.number], op.sign * sin[place.number]);
   }
 #else
   for (std::int64_t head = 0; head < op.heads; ++head) {
-    HEADSWEEP_LOOP(j, half) { rotate_pair<T>(op, row, head, j); }
+    T* x = at<T>(op.x, row * op.stride + head * op.width);
+    HEADSWEEP_LOOP(j, half) { rotate_pair(x + j, half, cos[j], op.sign * sin[j]); }
   }
 #endif
 }

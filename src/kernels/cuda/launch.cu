@@ -25,16 +25,17 @@ struct CollapsedSums {
 template <class T>
 __device__ void do_row(const CollapsedSums& op, std::int64_t row, Block group) {
   const CollapsedBackward& whole = op.whole;
+  const CollapsedToken<T> one(whole, row / whole.tokens, row % whole.tokens);
   float by_gate = 0, by_scale = 0;
   HEADSWEEP_LOOP(j, whole.width) {
-    const CollapsedCell cell = cell_of<T>(whole, row / whole.tokens, row % whole.tokens, j);
+    const CollapsedCell cell = one.at(j);
     by_gate += cell.by_gate();
     by_scale += cell.by_scale();
   }
   by_gate = group.sum(by_gate);
   by_scale = group.sum(by_scale);
   if (group.index() != 0) return;
-  whole.dgate[row] = whole.scale[row] * by_gate;
+  whole.dgate[row] = one.scale * by_gate;
   whole.dscale[row] = by_scale;
 }
 
@@ -49,9 +50,9 @@ __device__ void do_row(const CollapsedColumns& op, std::int64_t lane, Columns gr
   HEADSWEEP_LOOP(j, whole.width) {
     float x = 0, y = 0;
     for (std::int64_t token = 0; token < whole.tokens; ++token) {
-      const std::int64_t row = lane * whole.tokens + token;
-      const float weight = whole.gate[row] * whole.scale[row];
-      const CollapsedCell cell = cell_of<T>(whole, lane, token, j);
+      const CollapsedToken<T> one(whole, lane, token);
+      const float weight = one.gate * one.scale;
+      const CollapsedCell cell = one.at(j);
       x += weight * cell.dx;
       y += weight * cell.dy;
     }
