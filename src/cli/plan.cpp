@@ -17,7 +17,9 @@ namespace {
 constexpr int most_ranks = 1'000'000;
 /// Of the rate of one matrix product: what a sweep reached on CPUs.
 constexpr double usual_share = 0.8;
-/// By what rows a product of few takes longer: on GPUs as weights are read, on CPUs by what more lanes gained there.
+/// FLOP/s of training on an H100 in bf16 (tests/bench/RESULTS.md); other GPUs and numbers by --gflops.
+constexpr double gpu_rate = 5e14;
+/// By what rows a product of few takes longer: what 4 and 8 lanes took beside 16, on an H100 and on a CPU.
 constexpr double gpu_rows = 150, cpu_rows = 40;
 
 Syntax syntax() {
@@ -32,7 +34,8 @@ Syntax syntax() {
       "from", options::value<std::string>(),
       "a sweep folder of the same model and data: take what its blocks took")(
       "gflops", options::value<double>(),
-      "GFLOP/s that a rank reaches in large products; default: 0.8 of one measured here")(
+      "GFLOP/s that a rank reaches in large products; default: 0.8 of one measured here; where model.device "
+      "is cuda, 500000, which an H100 reached in bf16")(
       "rows", options::value<double>(),
       "a product takes as long as one of so many rows more; default: 150 where model.device is cuda, else "
       "40")("keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
@@ -95,10 +98,12 @@ struct Pace {
 
 /// By a rate of FLOPs.
 Pace assumed_pace(const JobSpec& job, const DataSize& data, const options::variables_map& values) {
+  const bool on_gpu = job.model.device == Device::cuda;
   const double rate = values.count("gflops") > 0 ? values["gflops"].as<double>() * 1e9
+                      : on_gpu                   ? gpu_rate
                                                  : usual_share * measure_flops(job.run.threads);
   if (!(rate > 0)) throw BadUsage("--gflops is a positive number");
-  const double usual = job.model.device == Device::cuda ? gpu_rows : cpu_rows;
+  const double usual = on_gpu ? gpu_rows : cpu_rows;
   const double rows = values.count("rows") > 0 ? values["rows"].as<double>() : usual;
   if (!(rows >= 0)) throw BadUsage("--rows is at least 0");
   return {.text = cat(std::round(rate / 1e9),

@@ -1,9 +1,7 @@
 // sweep: the run of one rank, from the job to the gathered results.
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <malloc.h>
 
-#include <algorithm>
 #include <headsweep/sweep.hpp>
 #include <map>
 #include <thread>
@@ -11,83 +9,13 @@
 #include "sweep/agree.hpp"
 #include "sweep/block_loop.hpp"
 #include "sweep/heart.hpp"
+#include "sweep/request.hpp"
 #include "sweep/stages.hpp"
 #include "sweep/todo.hpp"
 #include "sweep/tune.hpp"
 
 namespace headsweep {
 namespace {
-
-std::filesystem::path existing_parent(std::filesystem::path folder) {
-  folder = std::filesystem::absolute(folder);
-  while (!std::filesystem::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
-  return folder;
-}
-
-/// Refuses a folder whose disk cannot hold the parts and the results gathered from them.
-void require_room(const std::filesystem::path& folder, const DiskAccount& account) {
-  const double due = account.parts + account.results;
-  std::error_code error;
-  const auto space = std::filesystem::space(folder, error);
-  require(error || static_cast<double>(space.available) > due, folder.string(), ": ", space.available,
-          " bytes are free, the sweep needs about ", std::ceil(due));
-}
-
-/// The job as its file says it, with what a resume and the other ranks must find unchanged.
-struct Request {
-  JobSpec job;
-  Texts texts;
-  SweepIdentity identity;
-  at::Device device = at::kCPU;
-  double begin = now_seconds();  ///< of the run
-  TimeLimit limit;
-};
-
-/// Computing ends early enough to gather the results.
-TimeLimit time_limit(const RunOptions& options, double begin, const Plan& plan, const DiskAccount& disk) {
-  constexpr double bytes_a_second = 2e8, seconds_a_part = 0.02, least = 2;
-  const double gathering =
-      least + disk.results / bytes_a_second + seconds_a_part * static_cast<double>(plan.blocks.size());
-  TimeLimit limit;
-  if (options.max_hours > 0) limit.set(begin + options.max_hours * 3600 - gathering);
-  if (options.deadline > 0) limit.set(options.deadline - gathering);
-  return limit;
-}
-
-/// Reads all but the weights, and refuses what it must before they are read. Collective.
-Request read_request(const World& world, const std::filesystem::path& job_file, const RunOptions& options) {
-  Request request;
-  JobSpec& job = request.job;
-  all_do(world, [&] {
-    job = read_job(job_file);
-    at::set_num_threads(job.run.threads);
-    request.texts = read_texts(job);
-    const DataSize data = size_of_data(job, request.texts);
-    const Plan plan = make_plan(job, shape_of(request.texts.config), data, nullptr);
-    const DiskAccount disk = account_disk(job, data, plan);
-    require_room(existing_parent(options.folder), disk);
-    request.limit = time_limit(options, request.begin, plan, disk);
-  });
-  request.device = choose_device(job, world, options.share_gpus);
-  return request;
-}
-
-/// Hashes what this rank reads and compares it with what the others read. Collective.
-void identify(const World& world, const RunOptions& options, Request& request) {
-  const std::string kind = device_kind(request.device);
-  all_do(world, [&] {
-    request.identity = {
-        .settings = settings_of(request.job),
-        .model_hash = reads_weights(world, request.device) ? hash_model(request.job.model.folder) : "",
-        .data_hash = request.texts.hash,
-        .build = build_text() + ", on " + kind};
-  });
-  require_agreement(world, {{"the program", build_text()},
-                            {"hash of the job", hash_hex(request.job.text)},
-                            {"hash of the data", request.identity.data_hash},
-                            {"hash of the model", request.identity.model_hash},
-                            {"the processor", options.allow_other_build ? "" : kind}});
-}
 
 /// `host n7 (NVIDIA H100): rank 8 on cuda:0, rank 9 on cuda:1`, one line a host. Collective.
 std::string map_of_ranks(const World& world, at::Device device) {

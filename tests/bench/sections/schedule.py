@@ -10,7 +10,7 @@ from place import WORLD, Place
 TITLE = "The schedule of 20,240 trials"
 RANKS = [1, 64, 256, 512, 768, 1024, 2048]
 LANES, TAILS = [4, 8, 16, 32], [0, 0.05, 0.1, 0.2]
-GPU = ["--gflops", 690_000, "--rows", 150]  # a model of one H200
+GPU = ["--gflops", 500_000, "--rows", 150]  # what an H100 reached
 SHAPE = dict(hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32,
              num_key_value_heads=32, vocab_size=32000, tie_word_embeddings=False)
 QUESTIONS, ANSWERS, PROMPT_WORDS, ANSWER_WORDS = 817, 4, 24, 12
