@@ -15,14 +15,25 @@
 
 namespace headsweep {
 
-/// What config.json says of a LLaMA model.
+/// How rotary frequencies are slowed down for texts longer than those of the first training, as transformers
+/// computes them.
+struct RopeScaling {
+  enum class Kind { none, linear, llama3 } kind = Kind::none;
+  double factor = 1, low_frequency = 1,
+         high_frequency = 4;  ///< the latter two and `original` of llama3 alone
+  int original = 8192;        ///< tokens of the first training
+};
+
+/// What config.json says of a model of the LLaMA family: llama, mistral, qwen2.
 struct ModelConfig {
   int layers = 0, heads = 0, kv_heads = 0, head_dim = 0;  ///< L, H, key-value heads, D
   int hidden = 0, intermediate = 0, vocab = 0;            ///< E, F, V
-  int max_tokens = 0;                                     ///< longest text
+  int max_tokens = 0;  ///< longest text; of a model with a sliding window no more than that
   double rope_theta = 10000.0, norm_eps = 1e-5;
-  bool tied = false;                                            ///< the output matrix is the embedding
-  int bos = -1, eos = -1;                                       ///< -1: none
+  RopeScaling rope_scaling;
+  bool qkv_bias = false;   ///< queries, keys and values have biases (qwen2)
+  bool tied = false;       ///< the output matrix is the embedding
+  int bos = -1, eos = -1;  ///< -1: none
   [[nodiscard]] int width() const { return heads * head_dim; }  ///< C
 };
 /// Reads FOLDER/config.json; BadInput for every value out of range, conflicts, and what is not supported (by
@@ -31,10 +42,11 @@ ModelConfig read_config(const std::filesystem::path& folder);
 
 /// One layer as the products take it: the norms' gains are multiplied into the matrices that follow them.
 struct LayerWeights {
-  at::Tensor qkv;      ///< [(H + 2 KV) * D, E] queries, keys, values
-  at::Tensor o;        ///< [E, C]
-  at::Tensor gate_up;  ///< [2F, E]
-  at::Tensor down;     ///< [E, F]
+  at::Tensor qkv;       ///< [(H + 2 KV) * D, E] queries, keys, values
+  at::Tensor o;         ///< [E, C]
+  at::Tensor gate_up;   ///< [2F, E]
+  at::Tensor down;      ///< [E, F]
+  at::Tensor qkv_bias;  ///< [(H + 2 KV) * D], undefined without
 };
 /// Frozen and shared by all lanes, as operands of matrix products: float32 or bfloat16.
 struct Weights {
@@ -43,7 +55,7 @@ struct Weights {
   std::vector<LayerWeights> layers;
   at::Tensor embedding, output;   ///< [V, E]; one tensor where the model is tied
   at::Tensor norm_final;          ///< [E] float32
-  at::Tensor rope_cos, rope_sin;  ///< [max_tokens, D] float32
+  at::Tensor rope_cos, rope_sin;  ///< [max_tokens, D] float32, of scaled frequencies
   [[nodiscard]] at::Device device() const { return embedding.device(); }
 };
 struct LoadOptions {

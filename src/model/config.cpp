@@ -1,8 +1,10 @@
-// model: config.json of a LLaMA model, as transformers 4 and 5 write it. In: an untrusted file; out: numbers
-// in range. What is not supported is refused by name, never guessed.
-#include <cmath>
+// model: config.json of a model of the LLaMA family, as transformers 4 and 5 write it. In: an untrusted file;
+// out: numbers in range. What is not supported is refused by name, never guessed.
+#include <algorithm>
 #include <headsweep/json.hpp>
 #include <headsweep/model.hpp>
+
+#include "model/rope.hpp"
 
 namespace headsweep {
 namespace {
@@ -26,32 +28,29 @@ void refuse_flag(const Json& config, const std::string& key, const std::string& 
   require(!json_flag(config, key, where), where, ": ", key, " = true is not supported; supported: false");
 }
 
-/// rope_theta of an object that may hold only keys of unscaled rotary positions; NaN if it says nothing.
-double read_rope(const Json& rope, const std::string& where) {
-  require(rope.is_object(), where, ": ", json_kind(rope), " found, an object is due");
-  for (const char* key : {"rope_type", "type"})
-    if (rope.contains(key)) require_text(rope, key, where, "default");
-  for (const auto& [key, value] : rope.items()) {
-    const bool known = key == "rope_theta" || key == "rope_type" || key == "type";
-    require(known, where, ": '", key, "' is not supported; supported: rope_theta, rope_type");
+/// What the families have of their own.
+struct Family {
+  const char* name;
+  bool qkv_bias, windowed;
+};
+constexpr Family families[] = {{"llama", false, false}, {"mistral", false, true}, {"qwen2", true, true}};
+
+const Family& read_family(const Json& config, const std::string& where) {
+  const std::string name = json_text(config, "model_type", where);
+  std::vector<std::string> known;
+  for (const Family& family : families) {
+    if (family.name == name) return family;
+    known.push_back(family.name);
   }
-  return rope.contains("rope_theta") ? json_number(rope, "rope_theta", where) : std::nan("");
+  throw BadInput(cat(where, ": model_type '", name, "' is not supported; supported: ", join(known, ", ")));
 }
 
-/// transformers 4 writes rope_theta and rope_scaling, transformers 5 rope_parameters.
-double read_rope_theta(const Json& config, const std::string& where) {
-  double theta = std::nan("");
-  const auto take = [&](double value) {
-    if (std::isnan(value)) return;
-    require(std::isnan(theta) || theta == value, where, ": rope_theta is ", theta, " and ", value);
-    theta = value;
-  };
-  if (config.contains("rope_theta")) take(json_number(config, "rope_theta", where));
-  for (const char* key : {"rope_scaling", "rope_parameters"})
-    if (given(config, key)) take(read_rope(config[key], cat(where, ": ", key)));
-  if (std::isnan(theta)) return ModelConfig{}.rope_theta;
-  require(std::isfinite(theta) && theta > 0, where, ": rope_theta = ", theta, ", a positive number is due");
-  return theta;
+/// Tokens that a token sees at most; `all` without a sliding window.
+int read_window(const Json& config, const Family& family, const std::string& where, int all) {
+  if (!family.windowed || !given(config, "sliding_window")) return all;
+  const bool used = !config.contains("use_sliding_window") || json_flag(config, "use_sliding_window", where);
+  const int window = static_cast<int>(json_integer(config, "sliding_window", where, 1, most_positions));
+  return used ? std::min(all, window) : all;
 }
 
 /// The first of a list of ids, one id, or -1 for none.
@@ -68,7 +67,7 @@ int read_token(const Json& config, const std::string& key, const std::string& wh
 ModelConfig read_config(const std::filesystem::path& folder) {
   const std::string where = (folder / "config.json").string();
   const Json json = read_json_file(where);
-  require_text(json, "model_type", where, "llama");
+  const Family& family = read_family(json, where);
   if (json.contains("hidden_act")) require_text(json, "hidden_act", where, "silu");
   refuse_flag(json, "attention_bias", where);
   refuse_flag(json, "mlp_bias", where);
@@ -86,10 +85,11 @@ ModelConfig read_config(const std::filesystem::path& folder) {
   config.hidden = count("hidden_size", most_width);
   config.intermediate = count("intermediate_size", most_width);
   config.vocab = count("vocab_size", most_vocab);
-  config.max_tokens = count("max_position_embeddings", most_positions);
+  config.max_tokens = read_window(json, family, where, count("max_position_embeddings", most_positions));
+  config.qkv_bias = family.qkv_bias;
   require(config.heads % config.kv_heads == 0, where, ": num_attention_heads = ", config.heads,
           " is no multiple of num_key_value_heads = ", config.kv_heads);
-  if (json.contains("head_dim")) {
+  if (given(json, "head_dim")) {
     config.head_dim = count("head_dim", most_head_dim);
   } else {
     require(config.hidden % config.heads == 0, where, ": hidden_size = ", config.hidden,
@@ -98,7 +98,7 @@ ModelConfig read_config(const std::filesystem::path& folder) {
   }
   require(config.head_dim % 2 == 0, where, ": head_dim = ", config.head_dim,
           ", an even number is due (rotary positions turn pairs)");
-  config.rope_theta = read_rope_theta(json, where);
+  read_rope(json, where, config);
   config.norm_eps = json_number(json, "rms_norm_eps", where);
   require(config.norm_eps > 0 && config.norm_eps < 1, where, ": rms_norm_eps = ", config.norm_eps,
           ", a number between 0 and 1 is due");

@@ -68,7 +68,7 @@ void rotate_heads(const Weights& weights, const Rotation& rotation, const at::Te
 
 Heads project(const Weights& weights, int layer, const at::Tensor& normed, const Rotation& rotation,
               const at::Tensor& asking) {
-  const at::Tensor& matrix = layer_of(weights, layer).qkv;
+  const at::Tensor &matrix = layer_of(weights, layer).qkv, &bias = layer_of(weights, layer).qkv_bias;
   const std::int64_t width = weights.config.width();
   JoinedHeads joined;
   if (asking.defined()) {
@@ -76,6 +76,10 @@ Heads project(const Weights& weights, int layer, const at::Tensor& normed, const
     joined.rest = ops::product(normed, matrix.narrow(0, width, matrix.size(0) - width));
   } else {
     joined.rest = ops::product(normed, matrix);
+  }
+  if (bias.defined()) {
+    if (asking.defined()) joined.queries.add_(bias.narrow(0, 0, width));
+    joined.rest.add_(bias.slice(0, asking.defined() ? width : 0));
   }
   rotate_heads(weights, rotation, asking, 1, joined);
   return joined.split(weights.config);

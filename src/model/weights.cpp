@@ -5,6 +5,7 @@
 #include <cmath>
 #include <headsweep/model.hpp>
 
+#include "model/rope.hpp"
 #include "model/safetensors.hpp"
 
 namespace headsweep {
@@ -42,6 +43,14 @@ void add_layer(const ModelConfig& config, std::size_t index, Weights& weights, s
                      {name("self_attn.v_proj"), {kv_width, hidden}, before}},
                     &layer.qkv,
                     weights.number});
+  if (config.qkv_bias) {
+    const auto bias = [&](const char* part) {
+      return cat("model.layers.", index, ".self_attn.", part, ".bias");
+    };
+    wanted.push_back({{{bias("q_proj"), {width}}, {bias("k_proj"), {kv_width}}, {bias("v_proj"), {kv_width}}},
+                      &layer.qkv_bias,
+                      weights.number});
+  }
   wanted.push_back({{{name("self_attn.o_proj"), {hidden, width}}}, &layer.o, weights.number});
   wanted.push_back(
       {{{name("mlp.gate_proj"), {inner, hidden}, between}, {name("mlp.up_proj"), {inner, hidden}, between}},
@@ -144,17 +153,6 @@ void fill(const Wanted& wanted, const StoredTensors& stored, at::Tensor& tensor)
     const StoredTensor& read = stored.at(part.name);
     read.map->release(read.bytes);
   }
-}
-
-/// cos and sin of position * theta^(-2i/D), both halves alike, in float32 as transformers computes them.
-void make_rope(Weights& weights, at::Device device) {
-  const int head_dim = weights.config.head_dim;
-  const at::Tensor exponent = at::arange(0, head_dim, 2, at::kLong).to(at::kFloat) / head_dim;
-  const at::Tensor frequency = at::pow(weights.config.rope_theta, exponent).reciprocal();
-  const at::Tensor angle = at::outer(at::arange(weights.config.max_tokens, at::kFloat), frequency);
-  const at::Tensor both = at::cat({angle, angle}, 1);
-  weights.rope_cos = both.cos().to(device);
-  weights.rope_sin = both.sin().to(device);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Writes small random LLaMA models and what transformers says of them: log-probabilities of token trees, with and
+"""Writes small random models of each family and what transformers says of them: log-probabilities of token trees, with and
 without rank-1 edits hooked onto o_proj, gradients of the edits by autograd, greedy continuations. One folder a model,
 one JSON file of expectations inside. Run: make_models.py FOLDER [MODEL_FOLDER...], the latter are models to measure as
 they are."""
@@ -8,32 +8,40 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config
 
 PLAIN = dict(vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
              num_key_value_heads=4, max_position_embeddings=64, initializer_range=0.15, rms_norm_eps=1e-5)
+LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=32)
 MODELS = {
-    "plain": (dict(), torch.float32),
-    "grouped": (dict(num_key_value_heads=2, num_hidden_layers=4), torch.bfloat16),
-    "tied": (dict(tie_word_embeddings=True), torch.float16),
-    "wide_heads": (dict(head_dim=12, num_key_value_heads=1,
-                        rope_parameters=dict(rope_type="default", rope_theta=500000.0)), torch.float32),
+    "plain": (LlamaConfig, dict(), torch.float32),
+    "grouped": (LlamaConfig, dict(num_key_value_heads=2, num_hidden_layers=4), torch.bfloat16),
+    "tied": (LlamaConfig, dict(tie_word_embeddings=True), torch.float16),
+    "wide_heads": (LlamaConfig, dict(head_dim=12, num_key_value_heads=1,
+                                     rope_parameters=dict(rope_type="default", rope_theta=500000.0)), torch.float32),
+    "llama3": (LlamaConfig, dict(rope_parameters=LLAMA3), torch.float32),
+    "linear": (LlamaConfig, dict(rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0)), torch.float32),
+    "mistral": (MistralConfig, dict(sliding_window=40, num_key_value_heads=2), torch.float32),
+    "qwen2": (Qwen2Config, dict(num_key_value_heads=2, tie_word_embeddings=True), torch.float32),
 }
+AS_TRANSFORMERS_4 = ("grouped", "llama3")  # the spelling of their config.json
 LANES, ROOM = 3, 6
 
 
-def write_model(folder: Path, changes: dict, dtype: torch.dtype, seed: int) -> None:
+def write_model(folder: Path, family: type[PreTrainedConfig], changes: dict, dtype: torch.dtype, seed: int) -> None:
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(LlamaConfig(**{**PLAIN, **changes}))
+    model = AutoModelForCausalLM.from_config(family(**{**PLAIN, **changes}))
     for name, weight in model.named_parameters():
-        if "norm" in name:
+        if "norm" in name or "bias" in name:
             weight.data.uniform_(0.5, 1.5)
     shards = dict(max_shard_size="20KB") if folder.name == "wide_heads" else {}
     model.to(dtype).save_pretrained(folder, **shards)
-    if folder.name == "grouped":  # as transformers 4 spells it
+    if folder.name in AS_TRANSFORMERS_4:
         config = json.loads((folder / "config.json").read_text())
-        config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
-        (folder / "config.json").write_text(json.dumps({**config, "rope_scaling": None}))
+        rope = config.pop("rope_parameters")
+        scaling = None if rope["rope_type"] == "default" else {key: rope[key] for key in rope if key != "rope_theta"}
+        (folder / "config.json").write_text(json.dumps({**config, "rope_theta": rope["rope_theta"], "rope_scaling": scaling}))
 
 
 def make_trees(vocab: int, draw: random.Random) -> list[dict]:
@@ -46,7 +54,7 @@ def make_trees(vocab: int, draw: random.Random) -> list[dict]:
     return trees
 
 
-def make_edits(config: LlamaConfig, width: int, draw: torch.Generator) -> dict[int, dict]:
+def make_edits(config: PreTrainedConfig, width: int, draw: torch.Generator) -> dict[int, dict]:
     """Layer -> lanes, read [K', C] (none: constant gate), write [K', E]."""
     def rows(count: int, size: int) -> torch.Tensor:
         return (torch.randn(count, size, generator=draw) / size**0.5).requires_grad_()
@@ -60,7 +68,7 @@ def make_edits(config: LlamaConfig, width: int, draw: torch.Generator) -> dict[i
 class Edited:
     """The model with one lane's edits hooked onto its o_proj, from position `start` on."""
 
-    def __init__(self, model: LlamaForCausalLM, edits: dict[int, dict], lane: int, start: int):
+    def __init__(self, model: torch.nn.Module, edits: dict[int, dict], lane: int, start: int):
         self.handles = []
         for layer, edit in edits.items():
             if lane in edit["lanes"]:
@@ -85,7 +93,7 @@ class Edited:
             handle.remove()
 
 
-def log_probs(model: LlamaForCausalLM, prompt: list[int], answer: list[int]) -> torch.Tensor:
+def log_probs(model: torch.nn.Module, prompt: list[int], answer: list[int]) -> torch.Tensor:
     """log p of each token of the answer, [tokens]."""
     logits = model(torch.tensor([prompt + answer]), use_cache=False).logits[0]
     at = torch.arange(len(prompt) - 1, len(prompt) + len(answer) - 1)
@@ -93,7 +101,7 @@ def log_probs(model: LlamaForCausalLM, prompt: list[int], answer: list[int]) -> 
 
 
 @torch.no_grad()
-def greedy(model: LlamaForCausalLM, prompt: list[int]) -> list[int]:
+def greedy(model: torch.nn.Module, prompt: list[int]) -> list[int]:
     ids = list(prompt)
     for _ in range(ROOM):
         ids.append(int(model(torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
@@ -101,7 +109,7 @@ def greedy(model: LlamaForCausalLM, prompt: list[int]) -> list[int]:
 
 
 def measure(folder: Path, seed: int) -> dict:
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     model.requires_grad_(False)
     trees = make_trees(model.config.vocab_size, random.Random(seed))
     width = model.model.layers[0].self_attn.o_proj.in_features
@@ -135,8 +143,8 @@ def measure(folder: Path, seed: int) -> dict:
 def main() -> None:
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    for seed, (name, (changes, dtype)) in enumerate(MODELS.items()):
-        write_model(folder / name, changes, dtype, seed)
+    for seed, (name, (family, changes, dtype)) in enumerate(MODELS.items()):
+        write_model(folder / name, family, changes, dtype, seed)
     for given in sys.argv[2:]:
         (folder / Path(given).name).symlink_to(given)
     for seed, model in enumerate(sorted(folder.iterdir())):

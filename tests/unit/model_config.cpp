@@ -66,7 +66,7 @@ struct Change {
 
 const std::vector<Change>& bad_changes() {
   static const std::vector<Change> table{
-      {"model_type", "\"mistral\"", "model_type 'mistral' is not supported; supported: llama"},
+      {"model_type", "\"gpt2\"", "model_type 'gpt2' is not supported; supported: llama, mistral, qwen2"},
       {"model_type", "", "'model_type' is missing"},
       {"hidden_act", "\"gelu\"", "hidden_act 'gelu' is not supported; supported: silu"},
       {"attention_bias", "true", "attention_bias = true is not supported; supported: false"},
@@ -89,12 +89,15 @@ const std::vector<Change>& bad_changes() {
       {"head_dim", "7", "head_dim = 7, an even number is due (rotary positions turn pairs)"},
       {"rope_theta", "0", "rope_theta = 0, a positive number is due"},
       {"rope_theta", "\"1e4\"", "rope_theta = text '1e4', a number is due"},
-      {"rope_scaling", R"({"type":"linear","factor":2})",
-       "rope_scaling: type 'linear' is not supported; supported: default"},
+      {"rope_scaling", R"({"type":"dynamic","factor":2})",
+       "rope_scaling: type 'dynamic' is not supported; supported: default, linear, llama3"},
       {"rope_scaling", R"({"factor":2})",
-       "rope_scaling: 'factor' is not supported; supported: rope_theta, rope_type"},
-      {"rope_parameters", R"({"rope_type":"llama3","rope_theta":500000.0})",
-       "rope_parameters: rope_type 'llama3' is not supported; supported: default"},
+       "rope_scaling: 'factor' is not supported; supported: rope_theta, rope_type, type"},
+      {"rope_scaling", R"({"type":"linear","factor":0.5})", "rope_scaling: factor = 0.5, at least 1 is due"},
+      {"rope_scaling", R"({"type":"linear"})", "rope_scaling: 'factor' is missing"},
+      {"rope_parameters",
+       R"({"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4,"original_max_position_embeddings":8})",
+       "rope_parameters: high_freq_factor = 4, more than low_freq_factor = 4 is due"},
       {"rope_parameters", R"({"rope_type":"default","rope_theta":1e4})", "rope_theta is 500000 and 10000"},
       {"rope_parameters", "1", "rope_parameters: 1 found, an object is due"},
       {"rms_norm_eps", "0", "rms_norm_eps = 0, a number between 0 and 1 is due"},
@@ -117,6 +120,21 @@ TEST(ModelConfiguration, EachConflictHasItsMessage) {
       json[change.key] = Json::parse(change.value);
     EXPECT_EQ(refusal(folder, [&] { read(folder, json); }), cat("/config.json: ", change.message));
   }
+}
+
+TEST(ModelConfiguration, AWindowBoundsTheTexts) {
+  const Folder folder;
+  Json json = sound();
+  json["sliding_window"] = 16;
+  EXPECT_EQ(read(folder, json).max_tokens, 64) << "llama has none";
+  json["model_type"] = "mistral";
+  EXPECT_EQ(read(folder, json).max_tokens, 16);
+  EXPECT_FALSE(read(folder, json).qkv_bias);
+  json["model_type"] = "qwen2";
+  EXPECT_EQ(read(folder, json).max_tokens, 16);
+  EXPECT_TRUE(read(folder, json).qkv_bias);
+  json["use_sliding_window"] = false;
+  EXPECT_EQ(read(folder, json).max_tokens, 64);
 }
 
 TEST(ModelConfiguration, AbsentOrNotJson) {
