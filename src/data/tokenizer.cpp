@@ -1,22 +1,15 @@
-// data: picks the tokenizer that a model folder's tokenizer.json asks for.
+// data: picks the tokenizer of a model folder.
 #include "data/checks.hpp"
-#include "data/special_tokens.hpp"
-#include "data/word_level.hpp"
+#include "data/token_pipeline.hpp"
 
 namespace headsweep {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "tokenizer.json";
-  const std::string where = file.string();
-  const Json tokenizer = read_json_file(file);
-  // `truncation` and `padding` are not looked at, as in transformers: a text is never cut or filled up
-  // silently.
-  check_fields(tokenizer,
-               {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-                "post_processor", "decoder", "model"},
-               where);
-  part_type(tokenizer, "model", {"WordLevel"}, where);
-  return make_word_level(tokenizer, where);
+  const std::filesystem::path json = folder / "tokenizer.json", model = folder / "tokenizer.model";
+  if (std::filesystem::exists(json)) return read_tokenizer_json(json, read_tokenizer_config(folder));
+  require(std::filesystem::exists(model), folder.string(),
+          ": no tokenizer; tokenizer.json or tokenizer.model of sentencepiece is due");
+  return read_sentencepiece(model, read_tokenizer_config(folder));
 }
 
 }  // namespace headsweep

@@ -1,65 +1,45 @@
-// data: texts cut into words by two fixed patterns; none ever comes from a file.
+// data: texts cut into words, and what a word is made of.
 #include "data/words.hpp"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <headsweep/data.hpp>
-#include <memory>
 #include <string>
+
+#include "data/pattern.hpp"
 
 namespace headsweep {
 namespace {
 
-struct Free {
-  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
-};
-
-class Pattern {
- public:
-  explicit Pattern(std::string_view pattern) {
-    int error = 0;
-    std::size_t offset = 0;
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF, &error,
-                              &offset, nullptr));
-    expect(code_ != nullptr,
-           "PCRE2 of 10.40 or newer, which knows the Unicode properties of the word pattern");
-  }
-
-  /// All matches from left to right, without overlap.
-  [[nodiscard]] std::vector<std::string_view> find_all(std::string_view text) const {
-    const std::unique_ptr<pcre2_match_data, Free> match(pcre2_match_data_create(1, nullptr));
-    std::vector<std::string_view> found;
-    for (std::size_t at = 0; at < text.size();) {
-      // Without NO_UTF_CHECK each call would read the whole rest of the text: quadratic time.
-      const int count = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
-                                    PCRE2_NO_UTF_CHECK, match.get(), nullptr);
-      if (count == PCRE2_ERROR_NOMATCH) break;
-      expect(count > 0, "a pattern that matches without an error");
-      const std::size_t* bounds = pcre2_get_ovector_pointer(match.get());
-      found.push_back(text.substr(bounds[0], bounds[1] - bounds[0]));
-      at = bounds[1];
-    }
-    return found;
-  }
-
- private:
-  std::unique_ptr<pcre2_code, Free> code_;
-};
-
-// \w and \s of Rust's regex, which Hugging Face uses, spelt out: PCRE2's own \w leaves out marks and joiners
-// (and so cuts Hindi words), and takes in numbers such as a superscript two.
+// \w of Rust's regex, which Hugging Face uses, spelt out: PCRE2's own \w leaves out marks and joiners (and so
+// cuts Hindi words), and takes in numbers such as a superscript two.
 const std::string word_class = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control})";
-const std::string space_class = R"(\p{White_Space})";
+
+/// A character's text, at the beginning or the end.
+std::string_view first_character(std::string_view text) {
+  std::size_t length = std::min<std::size_t>(1, text.size());
+  while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) ++length;
+  return text.substr(0, length);
+}
+std::string_view last_character(std::string_view text) {
+  std::size_t begin = text.empty() ? 0 : text.size() - 1;
+  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) --begin;
+  return text.substr(begin);
+}
+
+bool is_word_character(std::string_view character) {
+  static const Pattern word(cat("[", word_class, "]"));
+  return !word.find_all(character).empty();
+}
+bool is_blank(std::string_view character) {
+  static const Pattern blank("\\s");
+  return !blank.find_all(character).empty();
+}
 
 }  // namespace
 
 std::vector<std::string_view> cut_words(std::string_view text, WordCut cut) {
   // `++` never gives a character back, so time is linear.
-  static const Pattern whitespace(cat("[", word_class, "]++|[^", word_class, space_class, "]++"));
-  static const Pattern whitespace_split(cat("[^", space_class, "]++"));
-  if (cut == WordCut::none) return text.empty() ? std::vector<std::string_view>{} : std::vector{text};
+  static const Pattern whitespace(cat("[", word_class, "]++|[^", word_class, "\\s]++"));
+  static const Pattern whitespace_split("[^\\s]++");
   return (cut == WordCut::whitespace ? whitespace : whitespace_split).find_all(text);
 }
 
@@ -67,6 +47,22 @@ std::vector<std::string> cut_words(const std::string& text) {
   expect(find_invalid_utf8(text) == std::string::npos, "words are cut from UTF-8");
   const std::vector<std::string_view> words = cut_words(text, WordCut::whitespace);
   return {words.begin(), words.end()};
+}
+
+bool begins_with_word(std::string_view text) { return is_word_character(first_character(text)); }
+bool ends_with_word(std::string_view text) { return is_word_character(last_character(text)); }
+
+std::size_t blanks_at_begin(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size() && is_blank(first_character(text.substr(length))))
+    length += first_character(text.substr(length)).size();
+  return length;
+}
+std::size_t blanks_at_end(std::string_view text) {
+  std::size_t end = text.size();
+  while (end > 0 && is_blank(last_character(text.substr(0, end))))
+    end -= last_character(text.substr(0, end)).size();
+  return text.size() - end;
 }
 
 }  // namespace headsweep

@@ -100,15 +100,20 @@ TEST(WordLevel, RefusesTextThatItCannotRepresent) {
 
 TEST(WordLevel, RefusesBadFiles) {
   const std::vector<std::array<std::string, 3>> cases = {
-      {"/model/type", R"("BPE")", "model 'BPE' is not supported (supported: WordLevel)"},
-      {"/model", "null", "model 'null' is not supported (supported: WordLevel)"},
-      {"/normalizer", R"({"type":"NFC"})", "normalizer 'NFC' is not supported (supported: null)"},
-      {"/decoder", R"({"type":"WordPiece"})", "decoder 'WordPiece' is not supported (supported: null)"},
-      {"/pre_tokenizer", R"({"type":"Split","pattern":{"Regex":"(a+)+$"}})",
-       "pre_tokenizer 'Split' is not supported (supported: null, Whitespace, WhitespaceSplit)"},
+      {"/model/type", R"("Unigram")", "model 'Unigram' is not supported (supported: BPE, WordLevel)"},
+      {"/model", "null", "model 'null' is not supported (supported: BPE, WordLevel)"},
+      {"/normalizer", R"({"type":"Lowercase"})",
+       "normalizer 'Lowercase' is not supported (supported: null, NFC, Prepend, Replace, Sequence)"},
+      {"/decoder", R"({"type":"WordPiece"})",
+       "decoder 'WordPiece' is not supported (supported: null, ByteLevel, Metaspace, Replace, ByteFallback, "
+       "Fuse, Strip, Sequence)"},
+      {"/pre_tokenizer", R"({"type":"BertPreTokenizer"})",
+       "pre_tokenizer 'BertPreTokenizer' is not supported (supported: null, Whitespace, WhitespaceSplit, "
+       "Digits, Split, ByteLevel, Metaspace, Sequence)"},
       {"/pre_tokenizer", "[]", "pre_tokenizer is a list, an object is due"},
       {"/post_processor", R"({"type":"BertProcessing"})",
-       "post_processor 'BertProcessing' is not supported (supported: null, TemplateProcessing)"},
+       "post_processor 'BertProcessing' is not supported (supported: null, TemplateProcessing, "
+       "ByteLevel, Sequence)"},
       {"/post_processor/single/1/Sequence/id", R"("B")",
        "post_processor: 'single' has Sequence A once and no other"},
       {"/post_processor/single", "[]", "post_processor: 'single' has no Sequence A"},
@@ -125,9 +130,7 @@ TEST(WordLevel, RefusesBadFiles) {
       {"/model/merges", "[]", "model: unknown field 'merges' (allowed: type, vocab, unk_token)"},
       {"/added_tokens/1/id", "9", "added_tokens: '<s>' has id 9, but 1 in the vocabulary"},
       {"/added_tokens/3/id", "9", "added_tokens: id 9 is that of '!' and of '<s><s>'"},
-      {"/added_tokens/3/special", "false",
-       "added_tokens: '<s><s>' is not special, only special ones are supported"},
-      {"/added_tokens/3/lstrip", "true", "added_tokens: '<s><s>' has lstrip, which is not supported"},
+      {"/added_tokens/3/special", "1", "added_tokens: special = 1, true or false is due"},
       {"/added_tokens/3/content", R"("")", "added_tokens: a token is empty"},
       {"/pretokenizer", "null",
        "unknown field 'pretokenizer', did you mean 'pre_tokenizer'? (allowed: version, truncation, padding, "
@@ -135,7 +138,8 @@ TEST(WordLevel, RefusesBadFiles) {
   for (const auto& [place, value, said] : cases) EXPECT_EQ(complaint(place, value), said) << place;
   const TemporaryFolder empty;
   EXPECT_EQ(message_of([&] { load_tokenizer(empty.path()); }),
-            (empty.path() / "tokenizer.json").string() + ": no such file");
+            cat(empty.path().string(),
+                ": no tokenizer; tokenizer.json or tokenizer.model of sentencepiece is due"));
 }
 
 TEST(WordLevel, TakesTheLargestId) {

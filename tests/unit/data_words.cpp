@@ -57,8 +57,6 @@ TEST(Words, OfWhitespaceSplitJoinWhatWhitespaceCutsInside) {
   }
   EXPECT_EQ(cut_words("Don't  x\u00b2\u3000(e-mail)\u2003now!\n", WordCut::whitespace_split),
             (std::vector<std::string_view>{"Don't", "x\u00b2", "(e-mail)", "now!"}));
-  EXPECT_EQ(cut_words(" as it is ", WordCut::none), std::vector<std::string_view>{" as it is "});
-  EXPECT_TRUE(cut_words("", WordCut::none).empty());
 }
 
 TEST(Words, OfAMegabyteAreCutInLinearTime) {  // in quadratic time this would not end

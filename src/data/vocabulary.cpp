@@ -1,0 +1,36 @@
+// data: words and ids.
+#include "data/vocabulary.hpp"
+
+#include <algorithm>
+
+#include "data/checks.hpp"
+#include "data/token_fields.hpp"
+
+namespace headsweep {
+
+Vocabulary::Vocabulary(const Json& model, const std::string& where) {
+  require(model.contains("vocab") && model["vocab"].is_object(), where, ": an object 'vocab' is due");
+  for (const auto& [word, id] : model["vocab"].items())
+    add(word, read_token_id(id, cat(where, ": vocab: ", quote(word))), where);
+  require(!id_of_.empty(), where, ": 'vocab' is empty");
+}
+
+void Vocabulary::add(const std::string& word, int id, const std::string& where) {
+  const int known_id = id_of_.emplace(word, id).first->second;
+  require(known_id == id, where, ": ", quote(word), " has id ", id, ", but ", known_id, " in the vocabulary");
+  const std::string& known_word = word_of_.emplace(id, word).first->second;
+  require(known_word == word, where, ": id ", id, " is that of ", quote(known_word), " and of ", quote(word));
+  largest_id_ = std::max(largest_id_, id);
+}
+
+int Vocabulary::id_of(std::string_view word) const {
+  const auto found = id_of_.find(word);
+  return found == id_of_.end() ? -1 : found->second;
+}
+
+const std::string* Vocabulary::word_of(int id) const {
+  const auto found = word_of_.find(id);
+  return found == word_of_.end() ? nullptr : &found->second;
+}
+
+}  // namespace headsweep
