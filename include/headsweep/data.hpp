@@ -60,7 +60,11 @@ class Tokenizer {
   [[nodiscard]] virtual std::string decode(const std::vector<int>& ids) const = 0;
   [[nodiscard]] virtual int vocab_size() const = 0;  ///< 1 + largest id
 };
-/// Reads `tokenizer.json` of a model folder. BadInput: absent, a type that is not supported (with the list).
+/// Reads the tokenizer of a model folder: `tokenizer.json` (WordLevel; BPE, byte-level as of LLaMA 3, Qwen,
+/// Mistral Nemo, or metaspace as of LLaMA 2), else `tokenizer.model` of sentencepiece (BPE: LLaMA 1 and 2,
+/// Mistral); with tokenizer_config.json, special_tokens_map.json and added_tokens.json. Ids and texts are
+/// those of transformers' AutoTokenizer. BadInput: none there, or a part that is not supported (with the
+/// list).
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
 /// A prompt and one answer to it, as ids. The answer is what follows the prompt's and the whole text's common

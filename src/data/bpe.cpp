@@ -1,8 +1,8 @@
 // data: the model BPE of a tokenizer.json. A word's characters are merged pair by pair, the pair of the
 // lowest rank first, of equal ones the leftmost; a heap of pairs keeps that in n log n time.
-#include <array>
 #include <queue>
 #include <tuple>
+#include <unordered_map>
 
 #include "data/byte_tokens.hpp"
 #include "data/checks.hpp"
@@ -25,15 +25,17 @@ class Merges {
     require(model.contains("merges") && model["merges"].is_array(), where, ": a list 'merges' is due");
     int rank = 0;
     for (const Json& item : model["merges"]) {
-      const std::string place = cat(where, ": merges: ", rank + 1);
-      const auto [left, right] = read_pair(item, place);
+      const auto place = [&] { return cat(where, ": merges: ", rank + 1); };
       const auto id_of = [&](const std::string& word) {
         const int id = words.id_of(word);
-        require(id >= 0, place, ": ", quote(word), " is not in the vocabulary");
+        if (id < 0) throw BadInput(cat(place(), ": ", quote(word), " is not in the vocabulary"));
         return id;
       };
-      const std::uint64_t pair = key(id_of(left), id_of(right));
-      of_pair_.insert_or_assign(pair, Merge{rank, id_of(left + right)});
+      const auto [left, right] = read_pair(item);
+      if (left.empty() || right.empty())
+        throw BadInput(cat(place(), ": two tokens are due, written \"a b\" or [\"a\", \"b\"]"));
+      const int left_id = id_of(left), right_id = id_of(right);
+      of_pair_.insert_or_assign(key(left_id, right_id), Merge{rank, id_of(left + right)});
       ++rank;
     }
   }
@@ -47,16 +49,17 @@ class Merges {
   static std::uint64_t key(int left, int right) {
     return static_cast<std::uint64_t>(left) << 32U | static_cast<std::uint32_t>(right);
   }
-  static std::pair<std::string, std::string> read_pair(const Json& item, const std::string& where) {
-    std::vector<std::string> parts;
-    if (item.is_string()) parts = split_text(item.get<std::string>(), ' ');
-    if (item.is_array())
-      for (const Json& part : item)
-        if (part.is_string()) parts.push_back(part);
-    require(
-        parts.size() == 2 && (item.is_string() || item.size() == 2) && !parts[0].empty() && !parts[1].empty(),
-        where, ": two tokens are due, written \"a b\" or [\"a\", \"b\"]");
-    return {parts[0], parts[1]};
+  /// Empty texts unless the item is a pair.
+  static std::pair<std::string, std::string> read_pair(const Json& item) {
+    if (item.is_string()) {
+      const auto& text = item.get_ref<const std::string&>();
+      const std::size_t space = text.find(' ');
+      if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) return {};
+      return {text.substr(0, space), text.substr(space + 1)};
+    }
+    const bool is_pair = item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string();
+    if (!is_pair) return {};
+    return {item[0].get<std::string>(), item[1].get<std::string>()};
   }
 
   std::unordered_map<std::uint64_t, Merge> of_pair_;

@@ -12,15 +12,13 @@ namespace {
 
 class Sentencepiece : public WordModel {
  public:
-  Sentencepiece(const std::string& bytes, const std::vector<Piece>& pieces, const std::string& where) {
-    // Protobuf joins a field's later occurrence to the first: field 3, normalizer_spec, with add_dummy_prefix
-    // (its field 3) false. The prefix is put before a text, not before what follows a special token in it.
-    const std::string without_prefix("\x1A\x02\x18\x00", 4);
-    const auto status = processor_.LoadFromSerializedProto(bytes + without_prefix);
+  Sentencepiece(const SentencepieceFile& file, const std::string& where) {
+    const auto status = processor_.LoadFromSerializedProto(file.for_library);
     require(status.ok(), where, ": sentencepiece says: ", quote(status.ToString()));
-    expect(processor_.GetPieceSize() == static_cast<int>(pieces.size()), "the pieces that sentencepiece has");
-    for (std::size_t id = 0; id < pieces.size(); ++id)
-      words_.add(pieces[id].text, static_cast<int>(id), where);
+    expect(processor_.GetPieceSize() == static_cast<int>(file.pieces.size()),
+           "the pieces that sentencepiece has");
+    for (std::size_t id = 0; id < file.pieces.size(); ++id)
+      words_.add(file.pieces[id].text, static_cast<int>(id), where);
   }
 
   void encode(std::string_view word, const std::string& where, std::vector<int>& ids) const override {
@@ -64,14 +62,13 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const std::filesystem::path& path,
                                               const TokenizerConfig& config) {
   const std::string where = path.string();
   constexpr std::uint64_t cap = 100'000'000;
-  const std::string bytes = read_file(path, cap);
-  const SentencepieceFile file = read_sentencepiece_file(bytes, where);
+  const SentencepieceFile file = read_sentencepiece_file(read_file(path, cap), where);
   const bool prepends = config.add_prefix_space.value_or(file.adds_prefix);
   const Prefix prefix = !prepends                       ? Prefix::never
                         : config.legacy.value_or(false) ? Prefix::always
                                                         : Prefix::first;
   TokenizerParts parts;
-  parts.model = std::make_unique<Sentencepiece>(bytes, file.pieces, where);
+  parts.model = std::make_unique<Sentencepiece>(file, where);
   parts.added = special_pieces(file.pieces, where);
   add_config_tokens(config, parts.model->words(), parts.added);
   parts.pre_tokenizer = PreTokenizer({metaspace_step("\u2581", prefix, false)});

@@ -17,6 +17,7 @@ class Message {
   /// The next field; false at the end.
   bool next() {
     if (rest_.empty()) return false;
+    const std::string_view from_here = rest_;
     const std::uint64_t tag = read_number();
     constexpr std::uint64_t largest = (std::uint64_t{1} << 32U) - 1;
     check(tag >= 8 && tag <= largest);
@@ -24,14 +25,19 @@ class Message {
     constexpr unsigned varint = 0, fixed64 = 1, sized = 2, fixed32 = 5;
     const auto kind = static_cast<unsigned>(tag & 7U);
     check(kind == varint || kind == fixed64 || kind == sized || kind == fixed32);
-    number = kind == varint || kind == sized ? read_number() : 0;
-    bytes = kind == varint ? std::string_view() : take(kind == sized ? number : kind == fixed64 ? 8 : 4);
+    number = kind == varint ? read_number() : 0;
+    bytes = kind == varint ? std::string_view()
+                           : take(kind == sized     ? read_number()
+                                  : kind == fixed64 ? 8
+                                                    : 4);
+    whole = from_here.substr(0, from_here.size() - rest_.size());
     return true;
   }
 
   int field = 0;
   std::uint64_t number = 0;  ///< of a varint
   std::string_view bytes;    ///< of all others
+  std::string_view whole;    ///< the field with its tag
 
  private:
   void check(bool ok) const { require(ok, where_, ": no sentencepiece model, or one that is cut off"); }
@@ -76,36 +82,41 @@ Piece read_piece(std::string_view bytes, const std::string& where) {
   return piece;
 }
 
-void check_trainer(std::string_view bytes, const std::string& where) {
-  const std::vector<std::string> names = {"", "unigram", "BPE", "word", "char"};
-  std::uint64_t type = 1;
-  Message message(bytes, where);
-  while (message.next())
-    if (message.field == 3) type = message.number;
-  require(type == 2, where, ": model_type ", type < names.size() ? names[type] : cat(type),
-          " is not supported (supported: BPE)");
-}
-
-struct Normalization {
-  std::string name;
+/// What trainer_spec and normalizer_spec say; a later occurrence of a field wins.
+struct Settings {
+  std::uint64_t model_type = 1;
+  bool blanks_end_words = false;
+  std::string normalization;
   bool has_rules = false, adds_prefix = true, removes_blanks = true, escapes_blanks = true;
 };
-void read_normalization(std::string_view bytes, const std::string& where, Normalization& read) {
-  Message message(bytes, where);
+
+void read_trainer(Message message, Settings& settings) {
   while (message.next()) {
-    if (message.field == 1) read.name = message.bytes;
-    if (message.field == 2) read.has_rules = !message.bytes.empty();
-    if (message.field == 3) read.adds_prefix = message.number != 0;
-    if (message.field == 4) read.removes_blanks = message.number != 0;
-    if (message.field == 5) read.escapes_blanks = message.number != 0;
+    if (message.field == 3) settings.model_type = message.number;
+    if (message.field == 24) settings.blanks_end_words = message.number != 0;
   }
 }
 
-void check_normalization(const Normalization& read, const std::string& where) {
-  require(!read.has_rules, where, ": normalization ", quote(read.name),
+void read_normalizer(Message message, Settings& settings) {
+  while (message.next()) {
+    if (message.field == 1) settings.normalization = message.bytes;
+    if (message.field == 2) settings.has_rules = !message.bytes.empty();
+    if (message.field == 3) settings.adds_prefix = message.number != 0;
+    if (message.field == 4) settings.removes_blanks = message.number != 0;
+    if (message.field == 5) settings.escapes_blanks = message.number != 0;
+  }
+}
+
+void check_settings(const Settings& settings, const std::string& where) {
+  const std::vector<std::string> names = {"unknown", "unigram", "BPE", "word", "char"};
+  require(settings.model_type == 2, where, ": model_type ",
+          settings.model_type < names.size() ? names[settings.model_type] : cat(settings.model_type),
+          " is not supported (supported: BPE)");
+  require(!settings.has_rules, where, ": normalization ", quote(settings.normalization),
           " is not supported (supported: identity)");
-  require(!read.removes_blanks, where, ": remove_extra_whitespaces is not supported");
-  require(read.escapes_blanks, where, ": text without escape_whitespaces is not supported");
+  require(!settings.removes_blanks, where, ": remove_extra_whitespaces is not supported");
+  require(settings.escapes_blanks, where, ": text without escape_whitespaces is not supported");
+  require(!settings.blanks_end_words, where, ": treat_whitespace_as_suffix is not supported");
 }
 
 void check_pieces(const std::vector<Piece>& pieces, const std::string& where) {
@@ -122,20 +133,21 @@ void check_pieces(const std::vector<Piece>& pieces, const std::string& where) {
 
 SentencepieceFile read_sentencepiece_file(std::string_view bytes, const std::string& where) {
   SentencepieceFile file;
-  Normalization normalization;
-  std::string_view trainer;
+  Settings settings;
   Message message(bytes, where);
   while (message.next()) {
     if (message.field == 1)
       file.pieces.push_back(read_piece(message.bytes, cat(where, ": piece ", file.pieces.size())));
-    if (message.field == 2) trainer = message.bytes;
-    if (message.field == 3) read_normalization(message.bytes, where, normalization);
+    if (message.field == 2) read_trainer({message.bytes, where}, settings);
+    if (message.field == 3) read_normalizer({message.bytes, where}, settings);
+    if (message.field >= 1 && message.field <= 3) file.for_library += message.whole;
   }
   require(!file.pieces.empty(), where, ": no sentencepiece model, or one that is cut off");
-  check_trainer(trainer, where);
-  check_normalization(normalization, where);
+  check_settings(settings, where);
   check_pieces(file.pieces, where);
-  file.adds_prefix = normalization.adds_prefix;
+  file.adds_prefix = settings.adds_prefix;
+  // Protobuf joins later occurrences to the first: normalizer_spec once more, with add_dummy_prefix false.
+  file.for_library += std::string_view("\x1A\x02\x18\x00", 4);
   return file;
 }
 

@@ -16,6 +16,9 @@ struct Piece {
 struct SentencepieceFile {
   std::vector<Piece> pieces;
   bool adds_prefix = true;  ///< a blank before each text
+  /// The model without what is not needed (self tests, the rules of decoding) and without the prefix: that is
+  /// put before a text, not before what follows a special token in it.
+  std::string for_library;
 };
 /// BadInput: no such protobuf, or a kind of model or a normalization that is not supported.
 SentencepieceFile read_sentencepiece_file(std::string_view bytes, const std::string& where);

@@ -7,11 +7,19 @@
 #include "data/checks.hpp"
 
 namespace headsweep {
+namespace {
+
+constexpr std::uint64_t largest_id = std::numeric_limits<int>::max() - 1;
+
+}  // namespace
+
+bool is_token_id(const Json& value) {
+  return value.is_number_unsigned() && value.get<std::uint64_t>() <= largest_id;
+}
 
 int read_token_id(const Json& value, const std::string& where) {
-  constexpr std::uint64_t largest = std::numeric_limits<int>::max() - 1;
-  require(value.is_number_unsigned() && value.get<std::uint64_t>() <= largest, where, ": id ",
-          json_kind(value), ", a whole number from 0 to ", largest, " is due");
+  require(is_token_id(value), where, ": id ", json_kind(value), ", a whole number from 0 to ", largest_id,
+          " is due");
   return value.get<int>();
 }
 

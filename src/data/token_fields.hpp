@@ -8,6 +8,7 @@
 namespace headsweep {
 
 /// A token's id: not negative, and 1 + id is an int.
+bool is_token_id(const Json& value);
 int read_token_id(const Json& value, const std::string& where);
 
 /// Type of a part of a tokenizer ("null" where it is null or absent). BadInput, with the list, unless

@@ -36,7 +36,9 @@ class Pipeline : public Tokenizer {
     for (const int id : ids) {
       const AddedToken* added = parts_.added.find(id);
       const std::string* token = token_of(id);  // a model's vocabulary may be padded: such ids have no token
-      if (token != nullptr && (added == nullptr || !added->special)) tokens.push_back(*token);
+      if (token == nullptr || (added != nullptr && added->special)) continue;
+      const bool as_normalized = added != nullptr && added->normalized;  // the decoder undoes that
+      tokens.push_back(as_normalized ? normalize(parts_.normalizer, *token) : *token);
     }
     return headsweep::decode(parts_.decoder, std::move(tokens));
   }

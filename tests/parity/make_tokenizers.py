@@ -30,15 +30,14 @@ Zażółć gęślą jaźń; Příliš žluťoučký kůň; Ελληνικά: π�
 1 12 123 1234 12345 123456 1234567 12345678 123456789 3.14 1,000,000 ½ ² ٣٤٥ १२३ 𝟘𝟙 Ⅷ x2y3
 tab\there  two   three    four     \u00a0nbsp\u00a0\u00a0 \u2003em\u3000wide\u180e zero\u200bwidth \ufeff bom \x85 \x1f \x7f
 def f(x):\n        return x + 1  # comment\n\n\n\nclass A:\r\n\tpass\r\n  \n \n x
-snake_case CamelCase kebab-case HTTPServer a/b//c\\d http://x.org/?q=1&r=2#s e-mail@x.org C++ #1 50% ... !!! ?!?! --- ~~~
-xyzzyx ignoremerges  ignoremerges xignoremerges the words word, wordword <l> word <r>  the cat
+snake_case CamelCase kebab-case HTTPServer a/b//c\\d http://x.org/?q=1&r=2#s e-mail@x.org
+C++ #1 50% ... !!! ?!?! --- ~~~ xyzzyx ignoremerges  ignoremerges xignoremerges the words word, wordword <l> word <r>  the cat
 \u2581 \u2581\u2581x x\u2581y <0x41> <0x0A> <unk> <s> </s> <|x|> Ġ Ċ \ufffd \U0010ffff \U00010348 \U0001f9ff
 """
-EDGES = ["", " ", "  ", "   ", "\n", "\n\n", "\t", "\r\n", " a", "  a", "   a", "a ", "a  ", "a   ", " \n", "\n ", " \n a", "a\n\n\nb",
-         "\u00a0", "\u00a0a", "a\u00a0 b", "\u3000\u3000", "\u2581", "\u2581a", " \u2581a", "\u2581\u2581", "\0", "a\0b",
-         "'", "'s", " 's", "'S's'", "12 345", "1" * 9, "a" * 70, " " * 70 + "x", "\n" * 20, "e\u0301", "\u0301", "\u0301\u0323a", "\u1100\u1161\u11a8",
-         "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0915\u093f"]
-FLAGS = dict(single_word=False, lstrip=False, rstrip=False)
+EDGES = ["", " ", "  ", "   ", "\n", "\n\n", "\t", "\r\n", " a", "  a", "   a", "a ", "a  ", "a   ", " \n", "\n ", " \n a",
+         "a\n\n\nb", "\u00a0", "\u00a0a", "a\u00a0 b", "\u3000\u3000", "\u2581", "\u2581a", " \u2581a", "\u2581\u2581", "\0",
+         "a\0b", "'", "'s", " 's", "'S's'", "12 345", "1" * 9, "a" * 70, " " * 70 + "x", "\n" * 20, "e\u0301", "\u0301",
+         "\u0301\u0323a", "\u1100\u1161\u11a8", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0915\u093f"]
 
 
 def corpus(files: list[str]) -> list[str]:
@@ -47,7 +46,7 @@ def corpus(files: list[str]) -> list[str]:
 
 
 def random_text(draw: random.Random, texts: list[str], specials: list[str]) -> str:
-    """Of characters of one script, of all scripts, or of pieces of real texts, with blanks and special tokens between."""
+    """Of few characters, of all scripts, of any characters, of pieces of real texts, or around special tokens."""
     kind = draw.randrange(5)
     size = draw.randint(1, 40)
     if kind == 0:
@@ -59,20 +58,16 @@ def random_text(draw: random.Random, texts: list[str], specials: list[str]) -> s
     if kind == 3:
         cuts = (draw.choice(texts) for _ in range(draw.randint(1, 3)))
         return draw.choice(["", " ", "  ", "\n"]).join(cut[draw.randrange(len(cut) + 1):][:size] for cut in cuts)
-    parts = (draw.choice(specials + ["<", "|>", " ", "  ", "\n", "a", "the cat", "_"]) for _ in range(draw.randint(1, 8)))
-    return "".join(parts)
+    parts = specials + ["<", "|>", " ", "  ", "\n", "a", "the cat", "_"]
+    return "".join(draw.choice(parts) for _ in range(draw.randint(1, 8)))
 
 
 def random_character(draw: random.Random) -> str:
-    """A character of Unicode 9, the oldest that all the libraries' tables share."""
+    """A character of Unicode 3.2, which the tables of all libraries know."""
     while True:
         character = chr(draw.randrange(draw.choice([0x80, 0x500, 0x3100, 0x10000, 0x20000])))
-        if unicodedata.category(character) not in ("Cs", "Cn") and not is_new(character):
+        if unicodedata.ucd_3_2_0.category(character) not in ("Cs", "Cn"):
             return character
-
-
-def is_new(character: str) -> bool:
-    return normalizers.NFD().normalize_str(character) != unicodedata.normalize("NFD", character)
 
 
 # ---- byte-level
@@ -80,11 +75,22 @@ def is_new(character: str) -> bool:
 
 def byte_level(texts: list[str], parts: list, size: int = 1500) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not parts)])
+    bytes_of_words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not parts)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, bytes_of_words])
     tokenizer.decoder = decoders.ByteLevel(add_prefix_space=True, trim_offsets=True, use_regex=True)
-    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def special(*names: str) -> list[AddedToken]:
+    return [AddedToken(name, normalized=False, special=True) for name in names]
+
+
+def listed(saved: dict) -> dict:
+    """The added tokens as tokenizer_config.json lists them."""
+    return {str(token["id"]): {k: v for k, v in token.items() if k != "id"} for token in saved["added_tokens"]}
 
 
 def split(pattern: str) -> pre_tokenizers.Split:
@@ -98,7 +104,7 @@ def llama3(texts: list[str]) -> tuple[dict, dict, dict]:
     trained["model"]["ignore_merges"] = True
     tokenizer = Tokenizer.from_str(json.dumps(trained))
     names = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|eot_id|>"]
-    tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in names])
+    tokenizer.add_special_tokens(special(*names))
     begin = tokenizer.token_to_id(names[0])
     tokenizer.post_processor = processors.Sequence([
         processors.ByteLevel(add_prefix_space=True, trim_offsets=False, use_regex=True),
@@ -107,30 +113,30 @@ def llama3(texts: list[str]) -> tuple[dict, dict, dict]:
     saved = json.loads(tokenizer.to_str())
     saved["model"]["merges"] = [" ".join(pair) for pair in saved["model"]["merges"]]
     config = dict(tokenizer_class="PreTrainedTokenizerFast", bos_token=names[0], eos_token=names[1],
-                  clean_up_tokenization_spaces=True,
-                  added_tokens_decoder={str(token["id"]): {k: v for k, v in token.items() if k != "id"} for token in saved["added_tokens"]})
+                  clean_up_tokenization_spaces=True, added_tokens_decoder=listed(saved))
     return saved, config, dict(model_type="llama")
 
 
 def qwen2(texts: list[str]) -> tuple[dict, dict, dict]:
     tokenizer = byte_level([unicodedata.normalize("NFC", text) for text in texts], [split(QWEN2)])
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")])
-    tokenizer.add_tokens([AddedToken("<tool_call>", normalized=False, special=False), AddedToken("</tool_call>", normalized=False, special=False)])
+    tokenizer.add_special_tokens(special("<|endoftext|>", "<|im_start|>", "<|im_end|>"))
+    tokenizer.add_tokens([AddedToken(name, normalized=False, special=False) for name in ("<tool_call>", "</tool_call>")])
     tokenizer.post_processor = processors.ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)
     saved = json.loads(tokenizer.to_str())
     saved["model"].update(continuing_subword_prefix="", end_of_word_suffix="")
-    config = dict(tokenizer_class="Qwen2Tokenizer", bos_token=None, eos_token="<|im_end|>", pad_token="<|endoftext|>", unk_token=None,
-                  add_bos_token=False, add_prefix_space=False, errors="replace", split_special_tokens=False,
-                  additional_special_tokens=["<|im_start|>", "<|im_end|>"],
-                  added_tokens_decoder={str(token["id"]): {k: v for k, v in token.items() if k != "id"} for token in saved["added_tokens"]})
+    config = dict(tokenizer_class="Qwen2Tokenizer", bos_token=None, eos_token="<|im_end|>", pad_token="<|endoftext|>",
+                  unk_token=None, add_bos_token=False, add_prefix_space=False, errors="replace",
+                  split_special_tokens=False, additional_special_tokens=["<|im_start|>", "<|im_end|>"],
+                  added_tokens_decoder=listed(saved))
     return saved, config, dict(model_type="qwen2")
 
 
 def nemo(texts: list[str]) -> tuple[dict, dict, dict]:
     tokenizer = byte_level(texts, [split(NEMO)])
     tokenizer.add_special_tokens(["<unk>", "<s>", "</s>", "[INST]"])
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B:1", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))])
+    begin = ("<s>", tokenizer.token_to_id("<s>"))
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A $B", special_tokens=[begin])
     config = dict(tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     return json.loads(tokenizer.to_str()), config, dict(model_type="mistral", transformers_version="5.0.0")
 
@@ -138,11 +144,14 @@ def nemo(texts: list[str]) -> tuple[dict, dict, dict]:
 def digits(texts: list[str]) -> tuple[dict, dict, dict]:
     """GPT-2's own pattern after single digits, as SmolLM has it; tokens with all the flags that there are."""
     tokenizer = byte_level(texts, [])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
-    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
-    tokenizer.add_tokens([AddedToken("<l>", lstrip=True, normalized=False), AddedToken("<r>", rstrip=True, normalized=False),
-                          AddedToken("<lr>", lstrip=True, rstrip=True, special=True, normalized=False), AddedToken("word", single_word=True, normalized=True),
-                          AddedToken("the cat", normalized=True), AddedToken("the", single_word=True, normalized=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                                       pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.add_special_tokens(special("<|endoftext|>"))
+    tokenizer.add_tokens([
+        AddedToken("<l>", lstrip=True, normalized=False), AddedToken("<r>", rstrip=True, normalized=False),
+        AddedToken("<lr>", lstrip=True, rstrip=True, special=True, normalized=False),
+        AddedToken("word", single_word=True, normalized=True), AddedToken("the cat", normalized=True),
+        AddedToken("the", single_word=True, normalized=False)])
     config = dict(tokenizer_class="PreTrainedTokenizerFast", bos_token="<|endoftext|>", eos_token="<|endoftext|>")
     return json.loads(tokenizer.to_str()), config, dict(model_type="llama")
 
@@ -151,7 +160,7 @@ def digits(texts: list[str]) -> tuple[dict, dict, dict]:
 
 
 def metaspace(texts: list[str], size: int = 1500) -> Tokenizer:
-    """As LLaMA 2's tokenizer.json: <unk>, <s>, </s>, 256 byte tokens, then pieces that never cross a blank but at their begin."""
+    """As LLaMA 2's tokenizer.json: <unk>, <s>, </s>, 256 byte tokens, then pieces with blanks at their begin."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=True)
     names = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
@@ -165,15 +174,18 @@ def metaspace(texts: list[str], size: int = 1500) -> Tokenizer:
         vocab[piece] = len(vocab)
         saved["model"]["merges"].append([piece[:len(piece) // 2]] * 2)
     tokenizer = Tokenizer.from_str(json.dumps(saved))
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                           decoders.Strip(" ", 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1",
+                                                             special_tokens=[("<s>", 1)])
     return tokenizer
 
 
 def llama2_config(**changes) -> dict:
-    config = dict(tokenizer_class="LlamaTokenizer", add_bos_token=True, add_eos_token=False, clean_up_tokenization_spaces=False, legacy=False)
+    config = dict(tokenizer_class="LlamaTokenizer", add_bos_token=True, add_eos_token=False, legacy=False)
     for name, token in (("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")):
-        config[name] = dict(__type="AddedToken", content=token, normalized=False, **FLAGS)
+        config[name] = dict(__type="AddedToken", content=token, normalized=False, single_word=False, lstrip=False,
+                            rstrip=False)
     return {**config, **changes}
 
 
@@ -201,7 +213,8 @@ def mistral(texts: list[str]) -> tuple[dict, dict, dict]:
 def metaspace_first(texts: list[str]) -> tuple[dict, dict, dict]:
     tokenizer = metaspace(texts)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="first", split=False)
-    return json.loads(tokenizer.to_str()), dict(tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>"), dict(model_type="llama")
+    config = dict(tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>")
+    return json.loads(tokenizer.to_str()), config, dict(model_type="llama")
 
 
 def metaspace_split(texts: list[str]) -> tuple[dict, dict, dict]:
@@ -211,19 +224,22 @@ def metaspace_split(texts: list[str]) -> tuple[dict, dict, dict]:
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always", split=True)
     saved = json.loads(tokenizer.to_str())
     saved["model"]["byte_fallback"] = False
-    return saved, dict(tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>", unk_token="<unk>"), dict(model_type="llama")
+    config = dict(tokenizer_class="PreTrainedTokenizerFast", bos_token="<s>", unk_token="<unk>")
+    return saved, config, dict(model_type="llama")
 
 
 # ---- sentencepiece
 
 
 def write_sentencepiece(folder: Path, texts: list[str], config: dict, **changes) -> None:
+    """As LLaMA's own tokenizer.model; the vocabulary has 1500 pieces."""
     folder.mkdir()
+    settings = dict(model_type="bpe", vocab_size=1500, byte_fallback=True, add_dummy_prefix=True,
+                    normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
+                    allow_whitespace_only_pieces=True, character_coverage=0.995, num_threads=1, minloglevel=2)
     with open(folder / "tokenizer.model", "wb") as model:
-        sentencepiece.SentencePieceTrainer.train(**{**dict(
-            sentence_iterator=iter(texts), model_writer=model, model_type="bpe", vocab_size=1500, byte_fallback=True, add_dummy_prefix=True,
-            normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True, allow_whitespace_only_pieces=True,
-            character_coverage=0.995, num_threads=1, minloglevel=2), **changes})
+        trainer = sentencepiece.SentencePieceTrainer
+        trainer.train(sentence_iterator=iter(texts), model_writer=model, **settings, **changes)
     write_json(folder / "tokenizer_config.json", config)
     write_json(folder / "config.json", dict(model_type="llama"))
 
@@ -231,9 +247,10 @@ def write_sentencepiece(folder: Path, texts: list[str], config: dict, **changes)
 def write_sentencepieces(folder: Path, texts: list[str]) -> None:
     write_sentencepiece(folder / "sentencepiece", texts, llama2_config())
     write_sentencepiece(folder / "sentencepiece_legacy", texts, llama2_config(legacy=True, add_eos_token=True))
-    write_sentencepiece(folder / "sentencepiece_added", texts, llama2_config(), user_defined_symbols=["<sep>", "[INST]"])
-    write_json(folder / "sentencepiece_added" / "added_tokens.json", {"[PAD]": 1500})
-    write_json(folder / "sentencepiece_added" / "special_tokens_map.json", dict(bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="[PAD]"))
+    added = folder / "sentencepiece_added"  # an older folder, with companions
+    write_sentencepiece(added, texts, llama2_config(), user_defined_symbols=["<sep>", "[INST]"])
+    write_json(added / "added_tokens.json", {"[PAD]": 1500})
+    write_json(added / "special_tokens_map.json", dict(bos_token="<s>", eos_token="</s>", pad_token="[PAD]"))
 
 
 # ---- what is compared
@@ -261,7 +278,8 @@ def decode(tokenizer, ids: list[int]) -> str:
 def main() -> None:
     folder = Path(sys.argv[1])
     texts = corpus(sys.argv[2:])
-    for make in (llama3, qwen2, nemo, digits, llama2, llama2_legacy, llama2_as_it_is, mistral, metaspace_first, metaspace_split):
+    for make in (llama3, qwen2, nemo, digits, llama2, llama2_legacy, llama2_as_it_is, mistral, metaspace_first,
+                 metaspace_split):
         place = folder / make.__name__
         place.mkdir()
         for name, value in zip(("tokenizer", "tokenizer_config", "config"), make(texts)):

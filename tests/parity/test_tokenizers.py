@@ -1,4 +1,4 @@
-"""Tokenizers against transformers, in the file forms of the LLaMA family: ids and decoded texts of all texts are equal."""
+"""Tokenizers against transformers, in the file forms of the LLaMA family: ids and decoded texts are equal."""
 import csv
 import json
 import os

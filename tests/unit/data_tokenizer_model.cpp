@@ -92,6 +92,8 @@ TEST(Sentencepiece, RefusesBadFiles) {
       {pieces + wire_trainer() + wire_normalizer("\x08\x01"),
        "normalization 'identity' is not supported (supported: identity)"},
       {pieces + wire_trainer() + wire_normalizer("", 1), "remove_extra_whitespaces is not supported"},
+      {pieces + rest + wire_field(2, wire_field(24, std::uint64_t{1})),
+       "treat_whitespace_as_suffix is not supported"},
       {pieces + wire_trainer(), "remove_extra_whitespaces is not supported"}};
   for (const auto& [bytes, said] : cases) {
     const std::string message = message_of([&, &model = bytes] { load_model(model); }),
