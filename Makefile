@@ -29,7 +29,7 @@ demo: build  ## the quickstart sweep on 2 ranks, then its report; a second call 
 test:  ## all tests but the long ones
 	cmake/setup.sh tests
 	$(MAKE) build
-	ctest --test-dir $(BUILD) --output-on-failure
+	ctest --test-dir $(BUILD) --output-on-failure -j2
 	HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/style tests/analysis tests/parity tests/mpi tests/cluster
 
 test-long:  ## all tests, the long ones too
