@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <headsweep/json.hpp>
+#include <limits>
 #include <optional>
+#include <thread>
 
 namespace headsweep {
 namespace {
@@ -39,15 +42,30 @@ std::string silence_of(const Owner& owner) {
   return cat("last heard of ", static_cast<int>(now_seconds() - owner.beat), " s ago");
 }
 
+constexpr double patience = 10;  // s; a lock file is held for as long as it takes to read and write a line
+
+/// Waits for the file to be ours alone; where a file system has no flock, the content alone decides.
+void wait_for(int descriptor, const std::filesystem::path& file, double seconds) {
+  const double end = now_seconds() + seconds;
+  while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
+    if (now_seconds() > end) {
+      ::close(descriptor);
+      throw BadInput(
+          cat(file.string(), ": another process has held it for ", seconds, " s; is it suspended?"));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 /// A descriptor of the file that no other process of a host that knows flock has at the same time.
-int open_alone(const std::filesystem::path& file) {
+int open_alone(const std::filesystem::path& file, double seconds) {
   int descriptor = -1;
   struct stat opened {};
   do {  // again, if the owner removed the file between our open and our flock
     if (descriptor >= 0) ::close(descriptor);
     descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     require(descriptor >= 0, file.string(), ": cannot be written: ", std::strerror(errno));
-    ::flock(descriptor, LOCK_EX);  // where a file system has none, the content alone decides
+    wait_for(descriptor, file, seconds);
   } while (::fstat(descriptor, &opened) == 0 && opened.st_nlink == 0);
   return descriptor;
 }
@@ -78,7 +96,8 @@ Owner parse_owner(const std::string& text, const std::string& name) {
 /// The open lock file, ours alone for as long as this lives.
 class LockFile {
  public:
-  explicit LockFile(const std::filesystem::path& file) : file_(file), descriptor_(open_alone(file)) {}
+  explicit LockFile(const std::filesystem::path& file)
+      : file_(file), descriptor_(open_alone(file, patience)) {}
   ~LockFile() { ::close(descriptor_); }
   LockFile(const LockFile&) = delete;
 
@@ -157,7 +176,8 @@ std::optional<Owner> owner_of(const std::filesystem::path& file) {
   }
 }
 
-Turn::Turn(const std::filesystem::path& file) : descriptor_(open_alone(file)) {}
+Turn::Turn(const std::filesystem::path& file)
+    : descriptor_(open_alone(file, std::numeric_limits<double>::infinity())) {}
 Turn::~Turn() { ::close(descriptor_); }
 
 bool renew_lock(const std::filesystem::path& file) {

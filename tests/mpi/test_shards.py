@@ -23,7 +23,7 @@ def test_a_shard_keeps_others_out(whole, tmp_path):
     job, _ = whole
     runs = tmp_path / "runs"
     process = start(job, runs, "--shard", "2/3")
-    wait_until(lambda: (runs / "lock-2-of-3").exists())
+    wait_until(lambda: (runs / "tune" / "engine.json").exists())
     pid, = ranks_of(runs)
     os.kill(pid, signal.SIGSTOP)  # it shall not end before it was seen
     for words in (["--shard", "2/3"], ["--shard", "1/2"], []):
