@@ -31,13 +31,14 @@ Zażółć gęślą jaźń; Příliš žluťoučký kůň; Ελληνικά: π�
 tab\there  two   three    four     \u00a0nbsp\u00a0\u00a0 \u2003em\u3000wide\u180e zero\u200bwidth \ufeff bom \x85 \x1f \x7f
 def f(x):\n        return x + 1  # comment\n\n\n\nclass A:\r\n\tpass\r\n  \n \n x
 snake_case CamelCase kebab-case HTTPServer a/b//c\\d http://x.org/?q=1&r=2#s e-mail@x.org
-C++ #1 50% ... !!! ?!?! --- ~~~ xyzzyx ignoremerges  ignoremerges xignoremerges the words word, wordword <l> word <r>  the cat
+C++ #1 50% ... !!! ?!?! --- ~~~
 \u2581 \u2581\u2581x x\u2581y <0x41> <0x0A> <unk> <s> </s> <|x|> Ġ Ċ \ufffd \U0010ffff \U00010348 \U0001f9ff
 """
 EDGES = ["", " ", "  ", "   ", "\n", "\n\n", "\t", "\r\n", " a", "  a", "   a", "a ", "a  ", "a   ", " \n", "\n ", " \n a",
          "a\n\n\nb", "\u00a0", "\u00a0a", "a\u00a0 b", "\u3000\u3000", "\u2581", "\u2581a", " \u2581a", "\u2581\u2581", "\0",
          "a\0b", "'", "'s", " 's", "'S's'", "12 345", "1" * 9, "a" * 70, " " * 70 + "x", "\n" * 20, "e\u0301", "\u0301",
-         "\u0301\u0323a", "\u1100\u1161\u11a8", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0915\u093f"]
+         "\u0301\u0323a", "\u1100\u1161\u11a8", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0915\u093f",
+         "xyzzyx ignoremerges  ignoremerges xignoremerges", "the words word, wordword <l> word <r>  the cat"]
 
 
 def corpus(files: list[str]) -> list[str]:
@@ -232,9 +233,9 @@ def metaspace_split(texts: list[str]) -> tuple[dict, dict, dict]:
 
 
 def write_sentencepiece(folder: Path, texts: list[str], config: dict, **changes) -> None:
-    """As LLaMA's own tokenizer.model; the vocabulary has 1500 pieces."""
+    """As LLaMA's own tokenizer.model; the vocabulary has 900 pieces."""
     folder.mkdir()
-    settings = dict(model_type="bpe", vocab_size=1500, byte_fallback=True, add_dummy_prefix=True,
+    settings = dict(model_type="bpe", vocab_size=900, byte_fallback=True, add_dummy_prefix=True,
                     normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
                     allow_whitespace_only_pieces=True, character_coverage=0.995, num_threads=1, minloglevel=2)
     with open(folder / "tokenizer.model", "wb") as model:
@@ -249,7 +250,7 @@ def write_sentencepieces(folder: Path, texts: list[str]) -> None:
     write_sentencepiece(folder / "sentencepiece_legacy", texts, llama2_config(legacy=True, add_eos_token=True))
     added = folder / "sentencepiece_added"  # an older folder, with companions
     write_sentencepiece(added, texts, llama2_config(), user_defined_symbols=["<sep>", "[INST]"])
-    write_json(added / "added_tokens.json", {"[PAD]": 1500})
+    write_json(added / "added_tokens.json", {"[PAD]": 900})
     write_json(added / "special_tokens_map.json", dict(bos_token="<s>", eos_token="</s>", pad_token="[PAD]"))
 
 

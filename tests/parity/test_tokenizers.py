@@ -11,10 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("HEADSWEEP_BUILD", ROOT / "build")) / "tests" / "test_data"
 # TruthfulQA's questions and answers are compared, too, where HEADSWEEP_TRUTHFULQA names the file.
-TRUTHFULQA = os.environ.get("HEADSWEEP_TRUTHFULQA", ROOT.parent / "shared" / "data" / "TruthfulQA.csv")
+TRUTHFULQA = os.environ.get("HEADSWEEP_TRUTHFULQA")
 
 
-def texts_of_truthfulqa(file: Path) -> list[str]:
+def texts_of_truthfulqa(file: str) -> list[str]:
     texts = []
     with open(file, newline="", encoding="utf-8") as rows:
         for row in csv.DictReader(rows):
@@ -30,7 +30,7 @@ def texts_of_the_built_in_world() -> list[str]:
 
 @pytest.fixture(scope="module")
 def tokenizers(tmp_path_factory) -> Path:
-    texts = texts_of_truthfulqa(TRUTHFULQA) if Path(TRUTHFULQA).exists() else texts_of_the_built_in_world()
+    texts = texts_of_truthfulqa(TRUTHFULQA) if TRUTHFULQA else texts_of_the_built_in_world()
     corpus = tmp_path_factory.mktemp("corpus") / "texts.txt"
     corpus.write_text("\n".join(dict.fromkeys(texts)))
     folder = tmp_path_factory.mktemp("tokenizers")
