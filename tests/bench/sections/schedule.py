@@ -59,8 +59,8 @@ def measure(place: Place) -> list[dict]:
 
 def describe(found: list[dict]) -> list[str]:
     lines = ["Single heads and 1,000 random sets of 16 of LLaMA-7B, two strengths, five folds of 817 questions: efficiency "
-             "in per cent by `headsweep plan`'s simulation, at {GPU[1] // 1000} TFLOP/s a rank, where each product takes as long as one "
-             "of 150 rows more. `run.tail` is the share of the trials in blocks of a quarter of the lanes.", "",
+             f"in per cent by `headsweep plan`'s simulation, at {GPU[1] // 1000} TFLOP/s a rank, where each product takes as "
+             "long as one of 150 rows more. `run.tail` is the share of the trials in blocks of a quarter of the lanes.", "",
              "| lanes | tail | " + " | ".join(f"{ranks} ranks" for ranks in RANKS) + " |",
              "| --- " * (2 + len(RANKS)) + "|"]
     return lines + [f"| {one['lanes']} | {one['tail']} | " + " | ".join(f"{share:.1f}" for share in one["shares"]) + " |"
