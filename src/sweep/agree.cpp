@@ -27,8 +27,9 @@ void first_does(const World& world, const std::function<void()>& work) {
 }
 
 void require_agreement(const World& world, const Fingerprint& own) {
+  const std::vector<std::string> hosts = world.all_gather(host_name());
   for (const auto& [what, value] : own) {
-    const std::vector<std::string> hosts = world.all_gather(host_name()), values = world.all_gather(value);
+    const std::vector<std::string> values = world.all_gather(value);
     const auto known = [](const std::string& one) { return !one.empty(); };
     const auto first = std::find_if(values.begin(), values.end(), known);
     const auto other = std::find_if(values.begin(), values.end(),
