@@ -175,13 +175,13 @@ struct GatherHeads {
   [[nodiscard]] std::int64_t rows() const { return lanes * tokens; }
 };
 
-/// Who sees whom in packed texts: token i of a tree (its index in the tree) sees the tree's first prompt[i]
-/// tokens and those from own[i] on, up to itself.
+/// Who sees whom in packed texts: token i of a tree (its index in the tree) sees the tree's first start[i]
+/// tokens, those from middle[i] to middle_end[i] (not included) and those from own[i] on, up to itself.
 struct TreeLayout {
-  const std::int32_t* tree_begin;    ///< [trees + 1] first token of each tree
-  const std::int32_t *prompt, *own;  ///< [T]
-  const std::int32_t* query;         ///< [Q] tokens that ask, ascending; null: all T
-  const std::int32_t* query_begin;   ///< [trees + 1] first query of each tree
+  const std::int32_t* tree_begin;                         ///< [trees + 1] first token of each tree
+  const std::int32_t *start, *middle, *middle_end, *own;  ///< [T]
+  const std::int32_t* query;                              ///< [Q] tokens that ask, ascending; null: all T
+  const std::int32_t* query_begin;                        ///< [trees + 1] first query of each tree
   std::int64_t trees, tokens, queries, longest;
 };
 /// Fused attention over packed texts, one row per (lane, tree, head): no padding, no score matrix in memory.
@@ -203,16 +203,18 @@ struct AttentionBackward {
   std::int64_t dquery_stride, dstride;
   [[nodiscard]] std::int64_t rows() const { return forward.rows(); }
 };
-/// One new token a row against a prompt's keys (packed, shared or the lane's own) and those generated since.
+/// One new token a row against the keys of its prompt (packed, the same for all lanes or the lane's own) and
+/// those generated since. A prompt may begin with tokens that others share: they lie apart from its own.
 struct CachedAttention {
   const void* queries;                      ///< [n, H*D], rotated
   const void *prompt_keys, *prompt_values;  ///< [1 or K, T, ..] with `prompt_stride`
   const void *keys, *values;                ///< [slots, room, KV*D]
   void* outputs;                            ///< [n, H*D]
-  const std::int32_t *first,
-      *length;               ///< [n] the row's first prompt token (lane and tree included), their number
-  const std::int32_t* slot;  ///< [n] row of `keys`
-  std::int64_t n, longest, generated, room;  ///< longest: at least every `length`
+  /// [n] where the prompt begins, and where its own tokens do (lane included); the number of the latter.
+  const std::int32_t *start, *first, *length;
+  const std::int32_t* slot;                  ///< [n] row of `keys`
+  std::int64_t shared;                       ///< tokens at `start`; 0: all of a prompt is its own
+  std::int64_t n, longest, generated, room;  ///< longest: at least every `length` + shared
   std::int64_t heads, kv_heads, width, query_stride, prompt_stride;
   [[nodiscard]] std::int64_t rows() const { return n; }
 };

@@ -99,24 +99,37 @@ enum class Keep {
   last,     ///< the last token of the prompt (answers must be empty): probes, first generated token
   all  ///< every token of the prompt but the last predicts the next one (answers must be empty): running text
 };
+/// Whether the tokens that all prompts of a batch begin with (instruction, primer) stand once, before the
+/// rest of the trees.
+enum class Starts { apart, joined };
 /// Trees packed into one row of T tokens, tree by tree, without padding.
 struct TokenBatch {
-  int trees = 0, tokens = 0, longest = 0;  ///< number of trees, T, tokens of the largest tree
-  at::Tensor ids, positions, tree;         ///< int64 [T]
-  at::Tensor active;                       ///< float [T]: 1 where edits act, else 0
-  at::Tensor kept;                         ///< int64 [R]: the tokens whose final states are needed, ascending
-  // Who sees whom, on the host: token i of a tree sees the tree's first prompt[i] tokens and those from
-  // own[i] on (both count within the tree), up to itself.
-  std::vector<std::int32_t> tree_begin;             ///< [trees + 1]
-  std::vector<std::int32_t> prompt, own;            ///< [T]
-  std::vector<std::int32_t> kept_rows, kept_begin;  ///< [R] as `kept`; [trees + 1]
+  int trees = 0, tokens = 0;        ///< number of trees, T
+  int shared = 0;                   ///< tokens that stand once for all prompts, in front
+  at::Tensor ids, positions, tree;  ///< int64 [T]; shared tokens are those of tree 0
+  at::Tensor active;                ///< float [T]: 1 where edits act, else 0
+  at::Tensor kept;                  ///< int64 [R]: the tokens whose final states are needed, ascending
+  // Who sees whom, on the host. A clump is a tree or, with shared tokens, all trees. Token i of a clump sees
+  // the clump's first start[i] tokens, those from middle[i] to middle_end[i] (not included), and those from
+  // own[i] on, up to itself; all count within the clump.
+  int longest = 0;                        ///< tokens of the largest clump
+  std::vector<std::int32_t> clump_begin;  ///< [clumps + 1]
+  [[nodiscard]] int clumps() const { return static_cast<int>(clump_begin.size()) - 1; }
+  std::vector<std::int32_t> start, middle, middle_end, own;  ///< [T]
+  std::vector<std::int32_t> kept_rows, kept_begin;           ///< [R] as `kept`; [clumps + 1]
+  /// [trees] where each prompt's own tokens begin, and how many they are.
+  std::vector<std::int32_t> prompt_begin, prompt_tokens;
   // What is predicted where: entry n says that kept[entry_row[n]] predicts entry_id[n] as part of answer
   // entry_answer[n].
   at::Tensor entry_row, entry_id, entry_answer;  ///< int64 [N]
   at::Tensor answer_tokens;                      ///< float [A]: tokens of each answer
   int answers = 0;                               ///< A, over all trees, tree by tree
 };
-TokenBatch pack(const std::vector<TokenTree>& trees, Keep keep, at::Device device);
+TokenBatch pack(const std::vector<TokenTree>& trees, Keep keep, at::Device device,
+                Starts starts = Starts::apart);
+/// How many tokens Starts::joined would let stand once: those that all prompts begin with, but for each
+/// prompt's last one; 0 where they are too few to gain by it, or edits act from a token among them.
+int shared_start(const std::vector<TokenTree>& trees);
 
 // ---- edits as the forward sees them
 // ------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ std::vector<PairBatch> pack_once(const Weights& weights, const Texts& texts, con
     const auto at = [&](std::size_t i) { return texts.begin() + static_cast<std::ptrdiff_t>(i); };
     packed.push_back(pack_texts({at(begin), at(end)}, spec, weights.device()));
     add_reference(weights, spec.log_prob, packed.back());
-    const std::vector<std::int32_t>& first = packed.back().tokens.tree_begin;
+    const std::vector<std::int32_t>& first = packed.back().tokens.clump_begin;
     for (std::size_t i = begin; i < end; ++i) {
       const std::int64_t tokens = first[i - begin + 1] - first[i - begin];
       const auto pairs = static_cast<std::int64_t>(texts[i].size());

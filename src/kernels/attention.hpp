@@ -72,7 +72,7 @@ HEADSWEEP_BOTH void meet(Rows keys, Rows block, std::int64_t width, const Sight&
 /// c [16, D] = weights^T * keys over the keys in sight.
 template <int W>
 HEADSWEEP_BOTH void mix(Rows weights, Rows keys, const Sight& sight, Rows c) {
-  for (int part = 0; part < 2; ++part) {
+  for (int part = 0; part < 3; ++part) {
     const Stretch& seen = sight.stretches[part];
     if (part == 0 || seen.begin < seen.end)
       multiply<W>({weights.at(seen.begin), 1, weights.step}, {keys.at(seen.begin), keys.step}, c,

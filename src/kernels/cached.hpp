@@ -107,21 +107,38 @@ HEADSWEEP_BOTH void mix_values(const CachedAttention& op, Strand<T> strand, std:
     add_values<1>(op, strand.base + i * strand.stride, strand.stride, first + i, scratch);
 }
 
+/// The keys or the values of a row: those that its prompt shares, those of its own, those generated since.
+template <class T>
+struct CachedStrands {
+  Strand<T> parts[3];
+  HEADSWEEP_BOTH CachedStrands(const CachedAttention& op, const void* of_prompts, const void* generated,
+                               std::int64_t row)
+      : parts{{at<T>(of_prompts, op.start[row] * op.prompt_stride), op.prompt_stride, op.shared},
+              {at<T>(of_prompts, op.first[row] * op.prompt_stride), op.prompt_stride, op.length[row]},
+              {at<T>(generated, op.slot[row] * op.room * op.kv_heads * op.width), op.kv_heads * op.width,
+               op.generated}} {}
+};
+
 template <int W, class T>
 HEADSWEEP_BOTH void attend(const CachedAttention& op, std::int64_t row, float* memory) {
-  const std::int64_t length = op.length[row], keys = length + op.generated;
+  const std::int64_t keys = op.shared + op.length[row] + op.generated;
   const CachedScratch scratch = lay_out(op, keys, memory);
   const float factor = 1.0F / __builtin_sqrtf(static_cast<float>(op.width));
-  const std::int64_t numbers = op.heads * op.width, kept = op.kv_heads * op.width;
-  const std::int64_t prompt = op.first[row] * op.prompt_stride, own = op.slot[row] * op.room * kept;
+  const std::int64_t numbers = op.heads * op.width;
   copy_row<W>(at<T>(op.queries, row * op.query_stride), numbers, factor, scratch.query);
   for (std::int64_t j = 0; j < numbers; ++j) scratch.sum[j] = 0;
-  score_keys(op, Strand<T>{at<T>(op.prompt_keys, prompt), op.prompt_stride, length}, 0, scratch);
-  score_keys(op, Strand<T>{at<T>(op.keys, own), kept, op.generated}, length, scratch);
+  std::int64_t first = 0;
+  for (const Strand<T>& part : CachedStrands<T>(op, op.prompt_keys, op.keys, row).parts) {
+    score_keys(op, part, first, scratch);
+    first += part.count;
+  }
   for (std::int64_t head = 0; head < op.heads; ++head)
     scratch.totals[head] = weigh_head(scratch.scores + head * scratch.step, keys, scratch.step);
-  mix_values(op, Strand<T>{at<T>(op.prompt_values, prompt), op.prompt_stride, length}, 0, scratch);
-  mix_values(op, Strand<T>{at<T>(op.values, own), kept, op.generated}, length, scratch);
+  first = 0;
+  for (const Strand<T>& part : CachedStrands<T>(op, op.prompt_values, op.values, row).parts) {
+    mix_values(op, part, first, scratch);
+    first += part.count;
+  }
   T* outputs = at<T>(op.outputs, row * numbers);
   for (std::int64_t head = 0; head < op.heads; ++head)
     copy_row<W>(scratch.sum + head * op.width, op.width, 1.0F / scratch.totals[head],

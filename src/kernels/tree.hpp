@@ -33,11 +33,47 @@ struct Stretch {
   std::int64_t begin, end;
 };
 
-/// What each query of a block sees: keys [0, early) and [own, own + late).
+/// What each query of a block sees: keys [0, early), [middle, middle + between) and [own, own + late).
 struct Sight {
-  std::int32_t early[block_queries], own[block_queries], late[block_queries];
-  Stretch stretches[2];  ///< all keys that any of them sees: of the prompt, and of the answers (may be empty)
+  std::int32_t early[block_queries], middle[block_queries], between[block_queries], own[block_queries],
+      late[block_queries];
+  Stretch stretches[3];  ///< all keys that any of them sees, ascending and apart; the last ones may be empty
 };
+
+/// The smallest stretch that holds what it was given.
+struct Hull {
+  std::int64_t begin = 0, end = 0;
+  HEADSWEEP_BOTH void add(std::int64_t from, std::int64_t to) {
+    if (from >= to) return;
+    begin = begin < end && begin < from ? begin : from;
+    end = end > to ? end : to;
+  }
+  /// In whole tiles.
+  [[nodiscard]] HEADSWEEP_BOTH Stretch tiled() const {
+    return {begin / tile_keys * tile_keys, round_up(end, tile_keys)};
+  }
+};
+
+/// Joins stretches that overlap or touch; `first` begins at 0, and neither of the others before it.
+HEADSWEEP_BOTH void set_apart(Stretch first, Stretch second, Stretch third, Stretch* stretches) {
+  if (second.begin == second.end || third.begin < second.begin) {
+    const Stretch moved = second;
+    second = third;
+    third = moved;
+  }
+  const auto join = [](Stretch & into, Stretch & from) __attribute__((always_inline)) {
+    if (from.begin < from.end && from.begin <= into.end) {
+      into.end = from.end > into.end ? from.end : into.end;
+      from = {0, 0};
+    }
+  };
+  join(second, third);
+  join(first, second);
+  join(first, third);
+  stretches[0] = first;
+  stretches[1] = second;
+  stretches[2] = third;
+}
 
 /// Queries [begin, begin + count) of an item.
 struct QueryBlock {
@@ -54,23 +90,21 @@ struct QueryBlock {
   }
   [[nodiscard]] HEADSWEEP_BOTH Sight sight() const {
     Sight sight{};
-    std::int32_t early = 0, own = static_cast<std::int32_t>(item.length), end = 0;
+    Hull early, middle, own;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t place = token(i);
       const auto last = static_cast<std::int32_t>(place - item.first + 1);
-      const std::int32_t prompt = op.layout.prompt[place], first = op.layout.own[place];
-      sight.early[i] = prompt < last ? prompt : last;
+      const std::int32_t start = op.layout.start[place], first = op.layout.own[place];
+      sight.early[i] = start < last ? start : last;
+      sight.middle[i] = op.layout.middle[place];
+      sight.between[i] = op.layout.middle_end[place] - op.layout.middle[place];
       sight.own[i] = first;
       sight.late[i] = last > first ? last - first : 0;
-      early = sight.early[i] > early ? sight.early[i] : early;
-      own = first < own ? first : own;
-      end = last > end ? last : end;
+      early.add(0, sight.early[i]);
+      middle.add(op.layout.middle[place], op.layout.middle_end[place]);
+      own.add(first, last);
     }
-    const std::int64_t first_end = round_up(early, tile_keys), begin_own = own / tile_keys * tile_keys;
-    const std::int64_t last_end = round_up(end, tile_keys);
-    const bool apart = first_end < begin_own;
-    sight.stretches[0] = {0, apart ? first_end : last_end};
-    sight.stretches[1] = {begin_own, apart ? last_end : begin_own};
+    set_apart(early.tiled(), middle.tiled(), own.tiled(), sight.stretches);
     return sight;
   }
 };
@@ -80,8 +114,10 @@ HEADSWEEP_BOTH void mask_key(const Sight& sight, std::int64_t key, float* scores
   const auto place = static_cast<std::int32_t>(key);
   HEADSWEEP_PRAGMA(omp simd)
   for (int i = 0; i < block_queries; ++i) {
+    const auto between = static_cast<std::uint32_t>(place - sight.middle[i]);
     const auto late = static_cast<std::uint32_t>(place - sight.own[i]);
-    const bool seen = (place < sight.early[i]) | (late < static_cast<std::uint32_t>(sight.late[i]));
+    const bool seen = (place < sight.early[i]) | (between < static_cast<std::uint32_t>(sight.between[i])) |
+                      (late < static_cast<std::uint32_t>(sight.late[i]));
     scores[i] = seen ? scores[i] : -infinite;
   }
 }

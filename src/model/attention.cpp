@@ -12,12 +12,14 @@ namespace {
 
 kernels::TreeLayout layout_of(const TokenBatch& batch, Asking asking) {
   const bool all = asking == Asking::all;
-  return {.tree_begin = batch.tree_begin.data(),
-          .prompt = batch.prompt.data(),
+  return {.tree_begin = batch.clump_begin.data(),
+          .start = batch.start.data(),
+          .middle = batch.middle.data(),
+          .middle_end = batch.middle_end.data(),
           .own = batch.own.data(),
           .query = all ? nullptr : batch.kept_rows.data(),
-          .query_begin = all ? batch.tree_begin.data() : batch.kept_begin.data(),
-          .trees = batch.trees,
+          .query_begin = all ? batch.clump_begin.data() : batch.kept_begin.data(),
+          .trees = batch.clumps(),
           .tokens = batch.tokens,
           .queries = all ? batch.tokens : static_cast<std::int64_t>(batch.kept_rows.size()),
           .longest = batch.longest};
@@ -45,43 +47,53 @@ std::int64_t slots_of(const TokenBatch& batch) { return (batch.longest + 7) / 8 
 
 Padded pad(const TokenBatch& batch, Asking asking) {
   const bool all = asking == Asking::all;
-  const std::vector<std::int32_t>& begin = all ? batch.tree_begin : batch.kept_begin;
-  const std::int64_t slots = slots_of(batch), count = begin.back(), squares = batch.trees * slots;
-  std::vector<std::int32_t> numbers(static_cast<std::size_t>(4 * squares + count),
+  const std::vector<std::int32_t>& begin = all ? batch.clump_begin : batch.kept_begin;
+  const std::int64_t slots = slots_of(batch), count = begin.back(), squares = batch.clumps() * slots;
+  std::vector<std::int32_t> numbers(static_cast<std::size_t>(6 * squares + count),
                                     0);  // one copy to the device
-  std::int32_t *token = numbers.data(), *early = token + squares, *own = early + squares,
-               *last = own + squares, *slot = last + squares;
+  std::int32_t *token = numbers.data(), *early = token + squares, *middle = early + squares,
+               *middle_end = middle + squares, *own = middle_end + squares, *last = own + squares,
+               *slot = last + squares;
   std::fill(last, slot, -1);
-  for (std::int32_t tree = 0; tree < batch.trees; ++tree) {
-    const auto at = static_cast<std::size_t>(tree);
-    const std::int64_t first = tree * slots;
+  for (std::int32_t clump = 0; clump < batch.clumps(); ++clump) {
+    const auto at = static_cast<std::size_t>(clump);
+    const std::int64_t first = clump * slots;
     std::fill_n(token + first, slots, std::min<std::int32_t>(begin[at], begin.back() - 1));
     for (std::int32_t i = begin[at]; i < begin[at + 1]; ++i) {
       const auto place = static_cast<std::size_t>(all ? i : batch.kept_rows[static_cast<std::size_t>(i)]);
-      const std::int32_t index = static_cast<std::int32_t>(place) - batch.tree_begin[at];
-      slot[i] = static_cast<std::int32_t>(first) + index;
-      token[slot[i]] = i;
-      early[slot[i]] = std::min(batch.prompt[place], index + 1);
-      own[slot[i]] = batch.own[place];
-      last[slot[i]] = index;
+      const std::int32_t index = static_cast<std::int32_t>(place) - batch.clump_begin[at];
+      const std::int64_t to = first + index;
+      slot[i] = static_cast<std::int32_t>(to);
+      token[to] = i;
+      early[to] = std::min(batch.start[place], index + 1);
+      middle[to] = batch.middle[place];
+      middle_end[to] = batch.middle_end[place];
+      own[to] = batch.own[place];
+      last[to] = index;
     }
   }
   const at::Tensor placed = at::tensor(numbers).to(batch.ids.device(), at::kInt, /*non_blocking=*/true);
   const auto sight = [&](std::int64_t part) {
-    return placed.narrow(0, part * squares, squares).view({batch.trees, slots, 1});
+    return placed.narrow(0, part * squares, squares).view({batch.clumps(), slots, 1});
   };
   return {.token = placed.narrow(0, 0, squares),
-          .slot = placed.narrow(0, 4 * squares, count),
+          .slot = placed.narrow(0, 6 * squares, count),
           .early = sight(1),
-          .own = sight(2),
-          .last = sight(3)};
+          .middle = sight(2),
+          .middle_end = sight(3),
+          .own = sight(4),
+          .last = sight(5)};
 }
 
 at::Tensor mask_of(const Padded& padded) {
   const std::int64_t slots = padded.early.size(1);
   const at::Tensor key = at::arange(slots, padded.early.options());
-  const at::Tensor seen =
-      (key < padded.early).logical_or_((key >= padded.own).logical_and_(key <= padded.last));
+  const auto within = [&](const at::Tensor& begin, const at::Tensor& end) {
+    return (key >= begin).logical_and_(key < end);
+  };
+  const at::Tensor seen = (key < padded.early)
+                              .logical_or_(within(padded.middle, padded.middle_end))
+                              .logical_or_(within(padded.own, padded.last + 1));
   return at::zeros(seen.sizes(), seen.options().dtype(at::kFloat))
       .masked_fill_(seen.logical_not_(), -std::numeric_limits<float>::infinity());
 }
@@ -129,16 +141,16 @@ void Attention::backward(const Heads& heads, Asking asking, const at::Tensor& ou
   ops::run_on_cpu(operation, outputs.scalar_type());
 }
 
-/// [X, n, h*D] -> [X * trees * H, S, D].
+/// [X, n, h*D] -> [X * clumps * H, S, D].
 at::Tensor Attention::spread(const at::Tensor& packed, const Padded& padded) const {
   const std::int64_t lanes = packed.size(0), slots = slots_of(batch_), width = config_.head_dim;
-  at::Tensor squares = at::empty({lanes * batch_.trees * config_.heads, slots, width}, packed.options());
+  at::Tensor squares = at::empty({lanes * batch_.clumps() * config_.heads, slots, width}, packed.options());
   ops::run(kernels::SpreadHeads{.packed = ops::data(packed),
                                 .squares = ops::data(squares),
                                 .token = ops::data<std::int32_t>(padded.token),
                                 .lanes = lanes,
                                 .tokens = packed.size(1),
-                                .trees = batch_.trees,
+                                .trees = batch_.clumps(),
                                 .slots = slots,
                                 .heads = config_.heads,
                                 .group = config_.width() / packed.size(2),
@@ -148,14 +160,14 @@ at::Tensor Attention::spread(const at::Tensor& packed, const Padded& padded) con
   return squares;
 }
 
-/// The inverse: [X * trees * h, S, D] -> [X, n, h*D].
+/// The inverse: [X * clumps * h, S, D] -> [X, n, h*D].
 void Attention::gather(const at::Tensor& squares, const Padded& padded, const at::Tensor& packed) const {
   ops::run(kernels::GatherHeads{.squares = ops::data(squares),
                                 .packed = ops::data(packed),
                                 .slot = ops::data<std::int32_t>(padded.slot),
                                 .lanes = packed.size(0),
                                 .tokens = packed.size(1),
-                                .trees = batch_.trees,
+                                .trees = batch_.clumps(),
                                 .slots = slots_of(batch_),
                                 .heads = packed.size(2) / config_.head_dim,
                                 .width = config_.head_dim,
@@ -176,12 +188,12 @@ const at::Tensor& Attention::mask(Asking asking) const {
 at::Tensor Attention::forward_padded(const Heads& heads, Asking asking, at::Tensor* saved) const {
   const Squares squares = spread_all(heads, asking);
   const std::int64_t slots = slots_of(batch_);
-  at::Tensor weights = at::bmm(squares.queries, squares.keys.transpose(1, 2));  // [X * trees * H, S, S]
+  at::Tensor weights = at::bmm(squares.queries, squares.keys.transpose(1, 2));  // [X * clumps * H, S, S]
   ops::run(kernels::MaskedSoftmax{.x = ops::data(weights),
                                   .mask = ops::data<float>(mask(asking)),
                                   .n = weights.numel() / slots,
                                   .width = slots,
-                                  .trees = batch_.trees,
+                                  .trees = batch_.clumps(),
                                   .repeat = config_.heads,
                                   .cells = slots,
                                   .factor = static_cast<float>(1.0 / std::sqrt(config_.head_dim))},

@@ -18,18 +18,18 @@ struct Heads {
 /// The tokens of a batch that ask: all, or the kept ones.
 enum class Asking { all, kept };
 
-/// How the tokens that ask, or all, lie in rectangles of S slots a tree; S is a multiple of 8, which products
-/// of bfloat16 want. All int32.
+/// How the tokens that ask, or all, lie in rectangles of S slots a clump; S is a multiple of 8, which
+/// products of bfloat16 want. All int32.
 struct Padded {
-  at::Tensor token;  ///< [trees * S] whose numbers a slot gets; one of its tree's own where it is empty
-  at::Tensor slot;   ///< [n] of each token in [trees * S]
-  /// [trees, S, 1] the slots that a slot's token sees: those below `early`, and from `own` to `last`. An
-  /// empty slot sees nothing and is seen by none.
-  at::Tensor early, own, last;
+  at::Tensor token;  ///< [clumps * S] whose numbers a slot gets; one of its clump's own where it is empty
+  at::Tensor slot;   ///< [n] of each token in [clumps * S]
+  /// [clumps, S, 1] the slots that a slot's token sees: those below `early`, from `middle` to `middle_end`
+  /// (not included), and from `own` to `last`. An empty slot sees nothing and is seen by none.
+  at::Tensor early, middle, middle_end, own, last;
 };
 std::int64_t slots_of(const TokenBatch& batch);
 Padded pad(const TokenBatch& batch, Asking asking);
-/// float [trees, S, S]: 0 where a token sees another, else -inf.
+/// float [clumps, S, S]: 0 where a token sees another, else -inf.
 at::Tensor mask_of(const Padded& padded);
 
 class Attention {
@@ -53,7 +53,7 @@ class Attention {
   void gather(const at::Tensor& squares, const Padded& padded, const at::Tensor& packed) const;
   /// What the products of matrices take.
   struct Squares {
-    at::Tensor queries, keys, values;  ///< [X * trees * H, S, D]
+    at::Tensor queries, keys, values;  ///< [X * clumps * H, S, D]
   };
   [[nodiscard]] Squares spread_all(const Heads& heads, Asking asking) const;
   [[nodiscard]] const Padded& padded(Asking asking) const { return asking == Asking::all ? all_ : kept_; }

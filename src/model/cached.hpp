@@ -15,14 +15,18 @@ struct LayerCache {
 /// What the rows are: int32 [n] on the weights' device.
 struct DecoderRows {
   at::Tensor lane, slot;
-  at::Tensor length;  ///< tokens of the prompt
+  at::Tensor length;  ///< tokens of the prompt, without shared ones
   at::Tensor first,
-      first_of_lane;    ///< the prompt's first token among one lane's, and among those of all lanes
-  at::Tensor position;  ///< of the token that comes next
+      first_of_lane;  ///< of these the first, among one lane's tokens and among those of all lanes
+  at::Tensor start, start_of_lane;  ///< the first shared token, likewise
+  at::Tensor position;              ///< of the token that comes next
   [[nodiscard]] std::int64_t count() const { return lane.size(0); }
   /// These rows only: int64 [m], on the same device.
   [[nodiscard]] DecoderRows select(const at::Tensor& rows) const;
 };
+
+/// Tokens of the longest prompt, with those that it shares.
+int longest_prompt(const TokenBatch& prompts);
 
 /// Whose texts the cache holds.
 struct CachedTexts {

@@ -35,14 +35,17 @@ void Decoder::State::run_prompts() {
 
 /// All rows of the start, lane by lane.
 void Decoder::State::make_rows() {
-  std::vector<std::int32_t> lane, slot, length, first, first_of_lane;
+  const auto trees = static_cast<std::size_t>(prompts.trees);
+  std::vector<std::int32_t> lane, slot, length, first, first_of_lane, start_of_lane, position;
   for (std::int32_t k = 0; k < edits.lanes; ++k)
-    for (std::size_t tree = 0; tree + 1 < prompts.tree_begin.size(); ++tree) {
+    for (std::size_t tree = 0; tree < trees; ++tree) {
       lane.push_back(k);
       slot.push_back(static_cast<std::int32_t>(slot.size()));
-      first.push_back(prompts.tree_begin[tree]);
-      first_of_lane.push_back(k * prompts.tokens + first.back());
-      length.push_back(prompts.tree_begin[tree + 1] - first.back());
+      first.push_back(prompts.prompt_begin[tree]);
+      start_of_lane.push_back(k * prompts.tokens);
+      first_of_lane.push_back(start_of_lane.back() + first.back());
+      length.push_back(prompts.prompt_tokens[tree]);
+      position.push_back(prompts.shared + length.back());
     }
   const auto placed = [&](const std::vector<std::int32_t>& values) {
     return at::tensor(values).to(weights.device());
@@ -52,13 +55,16 @@ void Decoder::State::make_rows() {
           .length = placed(length),
           .first = placed(first),
           .first_of_lane = placed(first_of_lane),
-          .position = placed(length)};
+          .start = at::zeros({static_cast<std::int64_t>(lane.size())}, at::kInt).to(weights.device()),
+          .start_of_lane = placed(start_of_lane),
+          .position = placed(position)};
 }
 
 Decoder::Decoder(const Weights& weights, const TokenBatch& prompts, const LaneEdits& edits, int room)
     : state_(new State{weights, prompts, edits, room, 0, {}, {}, {}}) {
   expect(prompts.kept.size(0) == prompts.trees && prompts.answers == 0, "prompts packed with Keep::last");
-  expect(prompts.longest + room <= weights.config.max_tokens, "prompts that leave room below max_tokens");
+  expect(longest_prompt(prompts) + room <= weights.config.max_tokens,
+         "prompts that leave room below max_tokens");
   state_->run_prompts();
   state_->make_rows();
 }

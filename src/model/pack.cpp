@@ -10,24 +10,32 @@ namespace {
 /// Grows the lists of a batch tree by tree.
 class Packer {
  public:
-  explicit Packer(Keep keep) : keep_(keep) {}
+  /// The first `shared` tokens of every prompt stand once, in front.
+  Packer(Keep keep, int shared) : keep_(keep), shared_(shared) {}
   void add(const TokenTree& tree);
   [[nodiscard]] TokenBatch finish(at::Device device) const;
 
  private:
-  /// A token's place in its tree: it sees the first `prompt` tokens and those from `own` on, up to itself.
+  /// What a token of a clump sees beside those from `own` on, up to itself.
   struct Place {
-    std::int64_t tree = 0, index = 0, prompt = 0, own = 0;
+    std::int64_t tree = 0, start = 0, middle = 0, middle_end = 0, own = 0;
   };
   void add_prompt(const TokenTree& tree);
   void add_answer(const TokenTree& tree, const std::vector<int>& answer);
+  /// How many tokens the newest clump has.
+  [[nodiscard]] std::int64_t clump_tokens() const {
+    return static_cast<std::int64_t>(ids_.size()) - clump_begin_.back();
+  }
   void add_token(int id, std::int64_t position, const Place& place, const TokenTree& tree);
   void keep_newest() { kept_.push_back(static_cast<std::int64_t>(ids_.size()) - 1); }
   /// The newest answer's next token is predicted by the kept token `row`.
   void predict(std::int64_t row, int id);
   [[nodiscard]] std::int64_t newest_row() const { return static_cast<std::int64_t>(kept_.size()) - 1; }
   Keep keep_;
+  int shared_;
   std::int64_t trees_ = 0;
+  Place prompt_;  ///< of the newest tree's own prompt tokens
+  std::vector<std::int64_t> clump_begin_, prompt_begin_, prompt_tokens_;
   std::vector<std::int64_t> ids_, positions_, kept_, entry_row_, entry_id_, entry_answer_;
   std::vector<float> active_, answer_tokens_;
   std::vector<Place> places_;
@@ -47,13 +55,21 @@ void Packer::predict(std::int64_t row, int id) {
   answer_tokens_.back() += 1.0F;
 }
 
+/// The prompt, but for what stands already; of a text that is kept whole, its last token is only predicted.
 void Packer::add_prompt(const TokenTree& tree) {
   const std::size_t count = tree.prompt.size() - (keep_ == Keep::all ? 1 : 0);
-  const auto prompt = static_cast<std::int64_t>(count);
+  const auto shared = static_cast<std::size_t>(shared_);
+  if (shared_ == 0 || trees_ == 0) clump_begin_.push_back(static_cast<std::int64_t>(ids_.size()));
+  if (trees_ == 0)
+    for (std::size_t i = 0; i < shared; ++i)
+      add_token(tree.prompt[i], static_cast<std::int64_t>(i), {.start = shared_}, tree);
+  prompt_begin_.push_back(static_cast<std::int64_t>(ids_.size()));
+  prompt_tokens_.push_back(static_cast<std::int64_t>(count - shared));
+  prompt_ = {.tree = trees_, .start = shared_, .own = clump_tokens()};
+  if (shared_ == 0) prompt_.start = static_cast<std::int64_t>(count);
   if (keep_ == Keep::all) answer_tokens_.push_back(0.0F);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto index = static_cast<std::int64_t>(i);
-    add_token(tree.prompt[i], index, {trees_, index, prompt, 0}, tree);
+  for (std::size_t i = shared; i < count; ++i) {
+    add_token(tree.prompt[i], static_cast<std::int64_t>(i), prompt_, tree);
     if (keep_ != Keep::all) continue;
     keep_newest();
     predict(newest_row(), tree.prompt[i + 1]);
@@ -62,10 +78,14 @@ void Packer::add_prompt(const TokenTree& tree) {
 
 void Packer::add_answer(const TokenTree& tree, const std::vector<int>& answer) {
   const auto prompt = static_cast<std::int64_t>(tree.prompt.size());
-  const std::int64_t own = places_.back().index + 1;
+  Place place = prompt_;
+  place.own = clump_tokens();
+  if (shared_ > 0) {
+    place.middle = prompt_.own;
+    place.middle_end = prompt_.own + prompt_tokens_.back();
+  }
   for (std::size_t i = 1; i < answer.size(); ++i) {
-    const auto step = static_cast<std::int64_t>(i) - 1;
-    add_token(answer[i - 1], prompt + step, {trees_, own + step, prompt, own}, tree);
+    add_token(answer[i - 1], prompt + static_cast<std::int64_t>(i) - 1, place, tree);
     keep_newest();
     predict(newest_row(), answer[i]);
   }
@@ -89,27 +109,36 @@ void Packer::add(const TokenTree& tree) {
   ++trees_;
 }
 
+std::vector<std::int32_t> narrowed(const std::vector<std::int64_t>& values) {
+  return {values.begin(), values.end()};
+}
+
 TokenBatch Packer::finish(at::Device device) const {
   const auto place_on = [&](const auto& values) { return at::tensor(values).to(device); };
   TokenBatch batch;
   batch.trees = static_cast<int>(trees_);
   batch.tokens = static_cast<int>(ids_.size());
+  batch.shared = shared_;
+  batch.clump_begin = narrowed(clump_begin_);
+  batch.clump_begin.push_back(batch.tokens);
+  for (int clump = 0; clump < batch.clumps(); ++clump) {
+    const auto at = static_cast<std::size_t>(clump);
+    batch.longest = std::max(batch.longest, batch.clump_begin[at + 1] - batch.clump_begin[at]);
+  }
   std::vector<std::int64_t> tree;
-  batch.tree_begin.assign(static_cast<std::size_t>(trees_) + 1, 0);
-  batch.kept_begin = batch.tree_begin;
   for (const Place& place : places_) {
     tree.push_back(place.tree);
-    ++batch.tree_begin[static_cast<std::size_t>(place.tree) + 1];
-    batch.prompt.push_back(static_cast<std::int32_t>(place.prompt));
+    batch.start.push_back(static_cast<std::int32_t>(place.start));
+    batch.middle.push_back(static_cast<std::int32_t>(place.middle));
+    batch.middle_end.push_back(static_cast<std::int32_t>(place.middle_end));
     batch.own.push_back(static_cast<std::int32_t>(place.own));
-    batch.longest = std::max(batch.longest, static_cast<int>(place.index) + 1);
   }
-  for (const std::int64_t token : kept_) {
-    batch.kept_rows.push_back(static_cast<std::int32_t>(token));
-    ++batch.kept_begin[static_cast<std::size_t>(tree[static_cast<std::size_t>(token)]) + 1];
-  }
-  std::partial_sum(batch.tree_begin.begin(), batch.tree_begin.end(), batch.tree_begin.begin());
-  std::partial_sum(batch.kept_begin.begin(), batch.kept_begin.end(), batch.kept_begin.begin());
+  batch.kept_rows = narrowed(kept_);
+  for (const std::int32_t first : batch.clump_begin)
+    batch.kept_begin.push_back(static_cast<std::int32_t>(
+        std::lower_bound(batch.kept_rows.begin(), batch.kept_rows.end(), first) - batch.kept_rows.begin()));
+  batch.prompt_begin = narrowed(prompt_begin_);
+  batch.prompt_tokens = narrowed(prompt_tokens_);
   batch.ids = place_on(ids_);
   batch.positions = place_on(positions_);
   batch.tree = place_on(tree);
@@ -123,11 +152,32 @@ TokenBatch Packer::finish(at::Device device) const {
   return batch;
 }
 
+/// How many tokens two texts begin with alike.
+std::size_t common_start(const std::vector<int>& one, const std::vector<int>& other) {
+  const auto end = std::mismatch(one.begin(), one.end(), other.begin(), other.end()).first;
+  return static_cast<std::size_t>(end - one.begin());
+}
+
 }  // namespace
 
-TokenBatch pack(const std::vector<TokenTree>& trees, Keep keep, at::Device device) {
+int shared_start(const std::vector<TokenTree>& trees) {
+  constexpr std::size_t least = 16;
+  if (trees.size() < 2) return 0;
+  std::size_t shared = trees.front().prompt.size();
+  for (const TokenTree& tree : trees) {
+    shared = std::min({shared, common_start(trees.front().prompt, tree.prompt), tree.prompt.size() - 1});
+    if (tree.edit_start > 0) shared = std::min(shared, static_cast<std::size_t>(tree.edit_start));
+  }
+  const auto everywhere = [](const TokenTree& tree) { return tree.edit_start == 0; };
+  const bool alike = std::all_of(trees.begin(), trees.end(), everywhere) ||
+                     std::none_of(trees.begin(), trees.end(), everywhere);
+  return alike && shared >= least ? static_cast<int>(shared) : 0;
+}
+
+TokenBatch pack(const std::vector<TokenTree>& trees, Keep keep, at::Device device, Starts starts) {
   expect(!trees.empty(), "at least one tree to pack");
-  Packer packer(keep);
+  expect(starts == Starts::apart || keep != Keep::all, "whole texts predict each of their tokens");
+  Packer packer(keep, starts == Starts::joined ? shared_start(trees) : 0);
   for (const TokenTree& tree : trees) packer.add(tree);
   return packer.finish(device);
 }

@@ -9,34 +9,50 @@ namespace headsweep::plain {
 
 /// Trees of any shape as the kernels take them, with what they point to.
 struct Trees {
-  std::vector<std::int32_t> begin{0}, prompt, own, query, query_begin{0};
+  std::vector<std::int32_t> begin{0}, start, middle, middle_end, own, query, query_begin{0};
   bool subset = false;  ///< only `query` asks
 
   /// One tree: a prompt and answers of these lengths.
   void add(int prompt_length, const std::vector<int>& answers) {
     // Where a prompt's own tokens begin says nothing: at its begin or, in every other tree, behind it.
     for (int i = 0; i < prompt_length; ++i)
-      add_token(prompt_length, begin.size() % 2 == 0 ? prompt_length : 0);
+      add_token({prompt_length, 0, 0, begin.size() % 2 == 0 ? prompt_length : 0});
     int first = prompt_length;
     for (const int length : answers) {
-      for (int i = 0; i < length; ++i) add_token(prompt_length, first);
+      for (int i = 0; i < length; ++i) add_token({prompt_length, 0, 0, first});
       first += length;
     }
-    begin.push_back(static_cast<std::int32_t>(prompt.size()));
-    query_begin.push_back(static_cast<std::int32_t>(query.size()));
+    finish();
+  }
+  /// A start that several prompts share, each with answers.
+  void add_shared(int shared, const std::vector<std::pair<int, std::vector<int>>>& prompts) {
+    for (int i = 0; i < shared; ++i) add_token({shared, 0, 0, 0});
+    int first = shared;
+    for (const auto& [length, answers] : prompts) {
+      const int prompt = first;
+      for (int i = 0; i < length; ++i) add_token({shared, 0, 0, prompt});
+      first += length;
+      for (const int answer : answers) {
+        for (int i = 0; i < answer; ++i) add_token({shared, prompt, prompt + length, first});
+        first += answer;
+      }
+    }
+    finish();
   }
   [[nodiscard]] kernels::TreeLayout layout() const {
     std::int64_t longest = 0;
     for (std::size_t i = 0; i + 1 < begin.size(); ++i)
       longest = std::max<std::int64_t>(longest, begin[i + 1] - begin[i]);
     return {.tree_begin = begin.data(),
-            .prompt = prompt.data(),
+            .start = start.data(),
+            .middle = middle.data(),
+            .middle_end = middle_end.data(),
             .own = own.data(),
             .query = subset ? query.data() : nullptr,
             .query_begin = subset ? query_begin.data() : nullptr,
             .trees = static_cast<std::int64_t>(begin.size()) - 1,
-            .tokens = static_cast<std::int64_t>(prompt.size()),
-            .queries = static_cast<std::int64_t>(subset ? query.size() : prompt.size()),
+            .tokens = static_cast<std::int64_t>(start.size()),
+            .queries = static_cast<std::int64_t>(subset ? query.size() : start.size()),
             .longest = longest};
   }
   /// Calls each(query, token) for the pairs that see each other.
@@ -47,17 +63,28 @@ struct Trees {
       for (std::int64_t q = (subset ? query_begin : begin)[index(tree)];
            q < (subset ? query_begin : begin)[index(tree + 1)]; ++q) {
         const std::int64_t token = subset ? query[index(q)] : q, place = token - begin[index(tree)];
+        const std::size_t t = index(token);
         for (std::int64_t j = 0; j <= place; ++j)
-          if (j < prompt[index(token)] || j >= own[index(token)]) each(q, begin[index(tree)] + j);
+          if (j < start[t] || (j >= middle[t] && j < middle_end[t]) || j >= own[t])
+            each(q, begin[index(tree)] + j);
       }
   }
 
  private:
   static std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
-  void add_token(int prompt_length, int first) {
-    if (prompt.size() % 3 != 1) query.push_back(static_cast<std::int32_t>(prompt.size()));
-    prompt.push_back(prompt_length);
-    own.push_back(first);
+  struct Seen {
+    int start, middle, middle_end, own;
+  };
+  void add_token(const Seen& seen) {
+    if (start.size() % 3 != 1) query.push_back(static_cast<std::int32_t>(start.size()));
+    start.push_back(seen.start);
+    middle.push_back(seen.middle);
+    middle_end.push_back(seen.middle_end);
+    own.push_back(seen.own);
+  }
+  void finish() {
+    begin.push_back(static_cast<std::int32_t>(start.size()));
+    query_begin.push_back(static_cast<std::int32_t>(query.size()));
   }
 };
 

@@ -198,10 +198,19 @@ class Case {
   Array<float> lse_;
 };
 
-Trees trees_of(const std::vector<std::pair<int, std::vector<int>>>& shapes, bool subset) {
+using Shapes = std::vector<std::pair<int, std::vector<int>>>;
+Trees trees_of(const Shapes& shapes, bool subset) {
   Trees trees;
   trees.subset = subset;
   for (const auto& [prompt, answers] : shapes) trees.add(prompt, answers);
+  return trees;
+}
+/// A tree whose prompts share a start, and one beside it.
+Trees clump_of(int shared, const Shapes& prompts, bool subset) {
+  Trees trees;
+  trees.subset = subset;
+  trees.add_shared(shared, prompts);
+  trees.add(3, {2, 1});
   return trees;
 }
 
@@ -222,6 +231,23 @@ TEST_P(Attention, IsThatOfThePlainTwin) {
         SCOPED_TRACE(cat("forest ", i, subset ? ", a subset asks" : "", ", heads ", shape.heads, ", width ",
                          shape.width));
         Case attention(trees_of(forests[i], subset), shape, number);
+        attention.run(isa);
+        attention.check();
+        attention.check_gaps();
+        if (HasFatalFailure()) return;
+      }
+}
+
+TEST_P(Attention, OfPromptsThatShareTheirStart) {
+  const auto [isa, number] = GetParam();
+  const std::vector<std::pair<int, Shapes>> clumps = {{16, {{1, {}}, {2, {}}, {1, {}}}},
+                                                      {40, {{5, {3, 9}}, {30, {1, 20, 2}}, {1, {4}}}},
+                                                      {17, {{2, {1, 1, 1}}, {3, {70}}, {60, {2, 8}}}}};
+  for (const auto& [shared, prompts] : clumps)
+    for (const bool subset : {false, true})
+      for (const Shape shape : {Shape{4, 2, 16}, {2, 1, 64}, {3, 3, 40}}) {
+        SCOPED_TRACE(cat("start of ", shared, subset ? ", a subset asks" : "", ", width ", shape.width));
+        Case attention(clump_of(shared, prompts, subset), shape, number);
         attention.run(isa);
         attention.check();
         attention.check_gaps();

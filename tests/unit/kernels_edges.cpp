@@ -74,9 +74,26 @@ TEST(Rounding, OfAttentionIsToNearestAndEven) {
   Array<std::int32_t> first{0}, length{2}, slot{0};
   for (const Isa isa : isas_here()) {
     Numbers outputs(Number::bf16, Row(low.size()));
-    kernels::run(kernels::CachedAttention{zeros.data(), zeros.data(), values.data(), zeros.data(),
-                                          zeros.data(), outputs.data(), first.data(), length.data(),
-                                          slot.data(), 1, 1, 0, 0, 1, 1, width, width, width},
+    kernels::run(kernels::CachedAttention{.queries = zeros.data(),
+                                          .prompt_keys = zeros.data(),
+                                          .prompt_values = values.data(),
+                                          .keys = zeros.data(),
+                                          .values = zeros.data(),
+                                          .outputs = outputs.data(),
+                                          .start = first.data(),
+                                          .first = first.data(),
+                                          .length = length.data(),
+                                          .slot = slot.data(),
+                                          .shared = 0,
+                                          .n = 1,
+                                          .longest = 2,
+                                          .generated = 0,
+                                          .room = 0,
+                                          .heads = 1,
+                                          .kv_heads = 1,
+                                          .width = width,
+                                          .query_stride = width,
+                                          .prompt_stride = width},
                  Number::bf16, 0, 1, isa);
     EXPECT_EQ(outputs.values(), Numbers(Number::bf16, middle).values()) << to_text(isa);
   }

@@ -17,12 +17,18 @@ using llama::Asking;
 using llama::Attention;
 using llama::Heads;
 
-/// Whether a token sees another: [T, T]. The last token of an answer is not computed.
-at::Tensor sight_of(const std::vector<TokenTree>& trees, bool running_text) {
+/// Whether a token sees another: [T, T]. The last token of an answer is not computed; `shared` tokens of the
+/// prompts stand once.
+at::Tensor sight_of(const std::vector<TokenTree>& trees, bool running_text, int shared) {
   std::vector<std::vector<std::int64_t>> seen;  // by token
+  std::vector<std::int64_t> start;
+  for (std::int64_t i = 0; i < shared; ++i) {
+    start.push_back(i);
+    seen.push_back(start);
+  }
   for (const TokenTree& tree : trees) {
-    std::vector<std::int64_t> prompt;
-    for (std::size_t i = 0; i + (running_text ? 1 : 0) < tree.prompt.size(); ++i) {
+    std::vector<std::int64_t> prompt = start;
+    for (auto i = static_cast<std::size_t>(shared); i + (running_text ? 1 : 0) < tree.prompt.size(); ++i) {
       prompt.push_back(static_cast<std::int64_t>(seen.size()));
       seen.push_back(prompt);
     }
@@ -47,6 +53,7 @@ struct Shape {
   at::ScalarType number;
   Asking asking;
   bool running_text = false;
+  Starts starts = Starts::apart;
 };
 
 class ModelAttention : public testing::TestWithParam<Shape> {
@@ -62,7 +69,8 @@ class ModelAttention : public testing::TestWithParam<Shape> {
     if (shape.running_text)
       for (TokenTree& tree : trees_)
         tree = {tree.prompt.size() > 1 ? tree.prompt : std::vector<int>{1, 2}, {}, 0};
-    batch_ = pack(trees_, shape.running_text ? Keep::all : Keep::answers, at::kCPU);
+    if (shape.starts == Starts::joined) trees_ = trees_with_common_start(6, true);
+    batch_ = packed_on(at::kCPU);
     Random random(0, "heads");
     const std::int64_t kv_width = std::int64_t{shape.kv_heads} * shape.width;
     const std::int64_t width = std::int64_t{shape.heads} * shape.width;
@@ -76,11 +84,14 @@ class ModelAttention : public testing::TestWithParam<Shape> {
     doutputs_ = draw({lanes, asked, width}, random).to(shape.number);
   }
 
+  [[nodiscard]] TokenBatch packed_on(at::Device device) const {
+    return pack(trees_, GetParam().running_text ? Keep::all : Keep::answers, device, GetParam().starts);
+  }
   struct Result {
     at::Tensor outputs, dqueries, dkeys, dvalues;
   };
   [[nodiscard]] Result run(Attention::Way way, at::Device device = at::kCPU) const {
-    const TokenBatch batch = pack(trees_, GetParam().running_text ? Keep::all : Keep::answers, device);
+    const TokenBatch batch = packed_on(device);
     const Attention attention(weights_, batch, way);
     const at::Tensor joined = joined_.to(device), doutputs = doutputs_.to(device);
     const std::int64_t width = heads_.queries.size(2), kv_width = heads_.keys.size(2);
@@ -104,7 +115,7 @@ class ModelAttention : public testing::TestWithParam<Shape> {
       return x.unflatten(2, {-1, shape.width}).transpose(1, 2);
     };
     const std::int64_t group = shape.heads / shape.kv_heads;
-    at::Tensor sight = sight_of(trees_, shape.running_text);
+    at::Tensor sight = sight_of(trees_, shape.running_text, batch_.shared);
     if (shape.asking == Asking::kept) sight = sight.index_select(0, batch_.kept);
     const at::Tensor scores =
         at::matmul(by_heads(q), by_heads(k).repeat_interleave(group, 1).transpose(2, 3)) /
@@ -141,17 +152,21 @@ TEST_P(ModelAttention, BothWaysEqualMaskedMatrices) {
   EXPECT_LT(worst, tolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ModelAttention,
-                         testing::Values(Shape{"Grouped", 4, 2, 6, at::kFloat, Asking::all},
-                                         Shape{"GroupedKept", 4, 2, 6, at::kFloat, Asking::kept},
-                                         Shape{"OneKeyHead", 4, 1, 16, at::kFloat, Asking::all},
-                                         Shape{"OwnKeys", 3, 3, 64, at::kFloat, Asking::kept},
-                                         Shape{"Text", 4, 2, 16, at::kFloat, Asking::all, true},
-                                         Shape{"TextKept", 2, 1, 10, at::kFloat, Asking::kept, true},
-                                         Shape{"GroupedBf16", 4, 2, 6, at::kBFloat16, Asking::all},
-                                         Shape{"KeptBf16", 4, 1, 16, at::kBFloat16, Asking::kept},
-                                         Shape{"TextBf16", 3, 3, 32, at::kBFloat16, Asking::all, true}),
-                         [](const auto& shape) { return shape.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, ModelAttention,
+    testing::Values(Shape{"Grouped", 4, 2, 6, at::kFloat, Asking::all},
+                    Shape{"GroupedKept", 4, 2, 6, at::kFloat, Asking::kept},
+                    Shape{"OneKeyHead", 4, 1, 16, at::kFloat, Asking::all},
+                    Shape{"OwnKeys", 3, 3, 64, at::kFloat, Asking::kept},
+                    Shape{"Text", 4, 2, 16, at::kFloat, Asking::all, true},
+                    Shape{"TextKept", 2, 1, 10, at::kFloat, Asking::kept, true},
+                    Shape{"GroupedBf16", 4, 2, 6, at::kBFloat16, Asking::all},
+                    Shape{"KeptBf16", 4, 1, 16, at::kBFloat16, Asking::kept},
+                    Shape{"TextBf16", 3, 3, 32, at::kBFloat16, Asking::all, true},
+                    Shape{"Joined", 4, 2, 6, at::kFloat, Asking::all, false, Starts::joined},
+                    Shape{"JoinedKept", 4, 1, 16, at::kFloat, Asking::kept, false, Starts::joined},
+                    Shape{"JoinedBf16", 3, 3, 32, at::kBFloat16, Asking::kept, false, Starts::joined}),
+    [](const auto& shape) { return shape.param.name; });
 
 }  // namespace
 }  // namespace headsweep

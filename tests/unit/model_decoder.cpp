@@ -32,10 +32,11 @@ struct Line {
 class ModelDecoder : public testing::Test {
  protected:
   ModelDecoder() { at::set_num_threads(1); }
-  [[nodiscard]] std::vector<Line> lines_of(const LaneEdits& edits) const {
+  [[nodiscard]] static std::vector<Line> lines_of(const std::vector<TokenTree>& prompts,
+                                                  const LaneEdits& edits) {
     std::vector<Line> lines;
     for (int lane = 0; lane < edits.lanes; ++lane)
-      for (const TokenTree& prompt : prompts_) lines.push_back({lane, {prompt.prompt, prompt.edit_start}});
+      for (const TokenTree& prompt : prompts) lines.push_back({lane, {prompt.prompt, prompt.edit_start}});
     return lines;
   }
   /// The decoder's distributions of all rows against those of their texts run anew: largest difference, nats.
@@ -62,7 +63,7 @@ class ModelDecoderEdited : public ModelDecoder, public testing::WithParamInterfa
  protected:
   const LaneEdits edits_ =
       GetParam() < static_cast<int>(edit_sets().size()) ? edits_of_set(GetParam()) : LaneEdits{2, {}};
-  void compare(at::Device device) const;
+  void compare(const std::vector<TokenTree>& prompts, at::Device device) const;
 };
 
 /// Which of so many rows go on before step `step`: all, two in three, every second, all but the first, the
@@ -76,11 +77,11 @@ std::vector<std::int64_t> kept_rows(int step, std::int64_t rows) {
   return kept;
 }
 
-void ModelDecoderEdited::compare(at::Device device) const {
+void ModelDecoderEdited::compare(const std::vector<TokenTree>& prompts, at::Device device) const {
   const LaneEdits exact = plain::in_double(edits_);
   const Weights weights = on(weights_, device);
-  const TokenBatch packed = pack(prompts_, Keep::last, device);
-  std::vector<Line> lines = lines_of(edits_);
+  const TokenBatch packed = pack(prompts, Keep::last, device, Starts::joined);
+  std::vector<Line> lines = lines_of(prompts, edits_);
   Random random(0, "continuations");
   const int room = 5;
   Decoder decoder(weights, packed, on(edits_, device), room);
@@ -107,7 +108,20 @@ void ModelDecoderEdited::compare(at::Device device) const {
 TEST_P(ModelDecoderEdited, EqualsTheForwardOfWholeTextsAsRowsEnd) {
   for (const at::Device device : devices_here()) {
     SCOPED_TRACE(device.str());
-    compare(device);
+    compare(prompts_, device);
+  }
+}
+
+TEST_P(ModelDecoderEdited, EqualsItWherePromptsShareTheirStart) {
+  for (const bool edited_start : {false, true}) {
+    std::vector<TokenTree> prompts = without_answers(trees_with_common_start(prompts_count, edited_start));
+    for (TokenTree& prompt : prompts)
+      prompt.edit_start = std::min<int>(prompt.edit_start, static_cast<int>(prompt.prompt.size()));
+    ASSERT_EQ(shared_start(prompts), 17);
+    for (const at::Device device : devices_here()) {
+      SCOPED_TRACE(device.str());
+      compare(prompts, device);
+    }
   }
 }
 
@@ -161,11 +175,11 @@ TEST_P(ModelCached, EqualsPlainSums) {
   const TokenBatch prompts = pack(texts, Keep::last, at::kCPU);
   constexpr std::int64_t lanes = 3, room = 4, generated = 3;
   const std::vector<std::int32_t> slots{1, 2, 5, 6, 8, 13, 14, 17};  // lane * prompts + prompt
-  std::vector<std::int32_t> lane, first, length, first_of_lane;
+  std::vector<std::int32_t> lane, first, length, first_of_lane, none(slots.size(), 0);
   for (const std::int32_t slot : slots) {
     const auto tree = static_cast<std::size_t>(slot % prompts_count);
     lane.push_back(slot / prompts_count);
-    first.push_back(prompts.tree_begin[tree]);
+    first.push_back(prompts.prompt_begin[tree]);
     first_of_lane.push_back(lane.back() * prompts.tokens + first.back());
     length.push_back(static_cast<std::int32_t>(texts[tree].prompt.size()));
   }
@@ -179,8 +193,8 @@ TEST_P(ModelCached, EqualsPlainSums) {
     const auto numbers = [&](const std::vector<std::int32_t>& of_rows) {
       return at::tensor(of_rows).to(device);
     };
-    const llama::DecoderRows there{numbers(lane),  numbers(slots),         numbers(length),
-                                   numbers(first), numbers(first_of_lane), {}};
+    const llama::DecoderRows there{numbers(lane),          numbers(slots), numbers(length), numbers(first),
+                                   numbers(first_of_lane), numbers(none),  numbers(none),   {}};
     const at::Tensor beside = joined.to(device);
     const llama::LayerCache cache{beside.narrow(2, kv_width, kv_width),
                                   beside.narrow(2, 2 * kv_width, kv_width), keys.to(device),

@@ -161,5 +161,24 @@ TEST(ModelLanesAlone, HaveTheSameGradients) {
   }
 }
 
+TEST(ModelLanesAlone, MeasureTheSameWherePromptsShareTheirStart) {
+  at::set_num_threads(1);
+  const Weights weights = random_weights();
+  for (const bool edited_start : {false, true})
+    for (int set = 0; set < static_cast<int>(edit_sets().size()); ++set) {
+      SCOPED_TRACE(set_name(set));
+      const LaneEdits edits = edits_of_set(set);
+      const std::vector<TokenTree> trees = trees_with_common_start(6, edited_start);
+      const TokenBatch apart = pack(trees, Keep::answers, at::kCPU),
+                       joined = pack(trees, Keep::answers, at::kCPU, Starts::joined);
+      ASSERT_EQ(joined.tokens, apart.tokens - 5 * 17);
+      const at::Tensor expected = states_of(weights, apart, edits), found = states_of(weights, joined, edits);
+      EXPECT_LT(largest_difference(found, expected), 1e-4);
+      EXPECT_LT(largest_difference(answer_log_probs(weights, joined, found),
+                                   answer_log_probs(weights, apart, expected)),
+                1e-4);
+    }
+}
+
 }  // namespace
 }  // namespace headsweep

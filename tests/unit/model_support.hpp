@@ -89,6 +89,21 @@ inline std::vector<TokenTree> random_trees(int count, std::uint64_t seed = 0) {
   return trees;
 }
 
+/// The same behind 17 common tokens, a prompt like another but for its last token; edits start everywhere, or
+/// behind the common tokens.
+inline std::vector<TokenTree> trees_with_common_start(int count, bool edited_start) {
+  Random random(1, "common start");
+  const std::vector<int> start = random_ids(17, random);
+  std::vector<TokenTree> trees = random_trees(count);
+  for (TokenTree& tree : trees) {
+    tree.prompt.insert(tree.prompt.begin(), start.begin(), start.end());
+    tree.edit_start = edited_start ? 0 : std::max(tree.edit_start, 1) + 17;
+  }
+  trees.back().prompt = trees.front().prompt;
+  trees.back().prompt.back() ^= 1;
+  return trees;
+}
+
 inline std::vector<TokenTree> without_answers(std::vector<TokenTree> trees) {
   for (TokenTree& tree : trees) tree.answers.clear();
   return trees;

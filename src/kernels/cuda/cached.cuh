@@ -6,20 +6,26 @@
 
 namespace headsweep::kernels {
 
-/// Where the keys or the values of a row and head lie: those of the prompt, then those generated since.
+/// Where the keys or the values of a row and head lie: those that its prompt shares, those of its own, those
+/// generated since.
 template <class T>
 struct CachedStrand {
-  const T *prompt, *own;
-  std::int64_t length, prompt_stride, stride;
+  const T *start, *prompt, *own;
+  std::int64_t shared, length, prompt_stride, stride;  ///< length: of the whole prompt
   __device__ CachedStrand(const CachedAttention& op, const void* of_prompt, const void* of_own,
                           std::int64_t row, std::int64_t head)
-      : length(op.length[row]), prompt_stride(op.prompt_stride), stride(op.kv_heads * op.width) {
+      : shared(op.shared),
+        length(op.shared + op.length[row]),
+        prompt_stride(op.prompt_stride),
+        stride(op.kv_heads * op.width) {
     const std::int64_t offset = head / (op.heads / op.kv_heads) * op.width;
+    start = kernels::at<T>(of_prompt, op.start[row] * prompt_stride + offset);
     prompt = kernels::at<T>(of_prompt, op.first[row] * prompt_stride + offset);
     own = kernels::at<T>(of_own, op.slot[row] * op.room * stride + offset);
   }
   [[nodiscard]] __device__ const T* at(std::int64_t key) const {
-    return key < length ? prompt + key * prompt_stride : own + (key - length) * stride;
+    if (key < shared) return start + key * prompt_stride;
+    return key < length ? prompt + (key - shared) * prompt_stride : own + (key - length) * stride;
   }
 };
 
@@ -49,7 +55,7 @@ __global__ void attend_newest(CachedAttention op) {
   extern __shared__ float memory[];
   const std::int64_t row = blockIdx.x / op.heads, head = blockIdx.x % op.heads;
   score_keys<T>(op, row, head, memory);
-  const std::int64_t keys = op.length[row] + op.generated;
+  const std::int64_t keys = op.shared + op.length[row] + op.generated;
   float* scores = memory + op.width;
   const Block group;
   float most = lowest, total = 0;
