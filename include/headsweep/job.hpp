@@ -68,7 +68,7 @@ struct LocationSpec {
   std::string matched_to;  ///< random: as many heads in each layer as this set (top or list) has; or empty
   bool exclude_claimed = false;  ///< random: no head of `matched_to`'s set
   std::vector<Head> heads;       ///< list
-  int line = 0;                  ///< in the job file
+  std::string place;             ///< where it is asked for, as messages say it: `jobs/a.yaml:12`
 };
 
 /// One entry of `edits`: a kind of edit at some location sets.
@@ -77,7 +77,7 @@ struct EditSpec {
   std::vector<std::string> at;    ///< names of location sets
   std::vector<double> strengths;  ///< tau of optimal and lora, alpha of iti
   int draws = 0;                  ///< only the first draws of each random set; 0: all
-  int line = 0;
+  std::string place;              ///< where it is asked for: `jobs/a.yaml:12`
 };
 
 struct TrainingSpec {
@@ -147,11 +147,12 @@ struct JobSpec {
   std::string file;  ///< its name, as messages say it
 };
 
-/// Reads and checks a job file. Paths in it are made relative to its folder. Throws BadInput
-/// `file:line: key: found, allowed (nearest name)` for what bad-inputs name: unknown or duplicate keys, wrong
-/// types, ranges, several documents, anchors, tags, tabs, size and nesting caps.
-JobSpec read_job(const std::filesystem::path& file);
-/// The same from text; `name` stands for the file in messages.
+/// Reads and checks a job file with what it `extends`, then `set`, the `key=value` words of a command line.
+/// Paths are relative to the folder of the file that they stand in, those of `set` to the current one. Throws
+/// BadInput `file:line: key: found, allowed (nearest name)` for what bad-inputs name: unknown or duplicate
+/// keys, wrong types, ranges, several documents, anchors, tags, tabs, size and nesting caps.
+JobSpec read_job(const std::filesystem::path& file, const std::vector<std::string>& set = {});
+/// The same from text; `name` stands for the file in messages, `folder` for its folder.
 JobSpec parse_job(const std::string& text, const std::string& name, const std::filesystem::path& folder);
 
 /// Every key with its value, defaults filled in, as it is hashed and compared at a resume: "training.batch"

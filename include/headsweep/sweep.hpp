@@ -11,12 +11,14 @@
 #include <headsweep/store.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace headsweep {
 
 struct RunOptions {
   std::filesystem::path folder;
   std::string command_line;
+  std::vector<std::string> job_changes;  ///< `key=value`, see read_job
   Shard shard;
   bool resume = false, retry_failed = false, allow_other_build = false, strict = false;
   bool share_gpus = false;  ///< more ranks than GPUs are meant
@@ -63,7 +65,8 @@ std::string duration_text(double seconds);
 /// Adds the locations, strengths and seeds of a larger job to a sweep whose science is the same; rows that
 /// are there stay. Returns the numbers of trials before and after. BadInput with what may not differ.
 std::pair<std::size_t, std::size_t> extend_sweep(const std::filesystem::path& folder,
-                                                 const std::filesystem::path& job_file);
+                                                 const std::filesystem::path& job_file,
+                                                 const std::vector<std::string>& job_changes);
 
 /// The plan of a job before anything is run: `top` unresolved, cost and memory estimated.
 struct Outline {

@@ -23,6 +23,17 @@ std::string CommandLine::text() const {
   return join(all, " ");
 }
 
+void add_job_changes(Syntax& syntax) {
+  syntax.named.add_options()("set", options::value<std::vector<std::string>>()->composing(),
+                             "KEY=VALUE: a key of the job, over what its files say; may repeat: --set "
+                             "training.batch=8 --set 'edits=[{iti: {at: [all], alpha: [5]}}]'; --set "
+                             "locations.singles= takes a key away");
+}
+
+std::vector<std::string> job_changes(const options::variables_map& values) {
+  return values.count("set") > 0 ? values["set"].as<std::vector<std::string>>() : std::vector<std::string>{};
+}
+
 bool read_words(const CommandLine& line, Syntax syntax, options::variables_map& values) {
   options::options_description everything, hidden;
   syntax.named.add_options()("help,h", "this text");

@@ -38,6 +38,10 @@ struct Syntax {
 /// nearest), missing or surplus words, values of a wrong type.
 bool read_words(const CommandLine& line, Syntax syntax, options::variables_map& values);
 
+/// Adds `--set KEY=VALUE`, which may repeat, to a command that reads a job; then its words.
+void add_job_changes(Syntax& syntax);
+std::vector<std::string> job_changes(const options::variables_map& values);
+
 ExitCode run_plan(const CommandLine& line);
 ExitCode run_run(const CommandLine& line);
 ExitCode run_extend(const CommandLine& line);

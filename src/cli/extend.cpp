@@ -8,8 +8,8 @@ namespace headsweep {
 namespace {
 
 Syntax syntax() {
-  return {
-      .usage = "headsweep extend FOLDER JOB",
+  Syntax syntax{
+      .usage = "headsweep extend FOLDER JOB [--set KEY=VALUE]",
       .about =
           "Adds the locations, draws, strengths and seeds of a larger job to the sweep in a folder: model, "
           "data, "
@@ -17,6 +17,8 @@ Syntax syntax() {
           "computes the rest.",
       .named = options::options_description("options"),
       .positional = {"FOLDER", "JOB"}};
+  add_job_changes(syntax);
+  return syntax;
 }
 
 }  // namespace
@@ -26,7 +28,7 @@ ExitCode run_extend(const CommandLine& line) {
   if (!read_words(line, syntax(), values)) return ExitCode::done;
   const std::string folder = values["FOLDER"].as<std::vector<std::string>>().front();
   const std::string job = values["JOB"].as<std::vector<std::string>>().front();
-  const auto [before, after] = extend_sweep(folder, job);
+  const auto [before, after] = extend_sweep(folder, job, job_changes(values));
   std::cout << folder << ": " << after << " trials, " << before << " of them were there; go on with: run "
             << job << " -o " << folder << " --resume" << std::endl;
   return ExitCode::done;

@@ -23,7 +23,7 @@ constexpr double gpu_rate = 5e14;
 constexpr double gpu_rows = 150, cpu_rows = 40;
 
 Syntax syntax() {
-  Syntax syntax{.usage = "headsweep plan JOB [--ranks N] [--from FOLDER]",
+  Syntax syntax{.usage = "headsweep plan JOB [--ranks N] [--from FOLDER] [--set KEY=VALUE]",
                 .about =
                     "Reads the job, the questions and the model's config (no weights, no GPU) and says what "
                     "a sweep would do, and how long it takes on how many ranks.",
@@ -39,6 +39,7 @@ Syntax syntax() {
       "rows", options::value<double>(),
       "a product takes as long as one of so many rows more; default: 150 where model.device is cuda, else "
       "40")("keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
+  add_job_changes(syntax);
   return syntax;
 }
 
@@ -201,7 +202,7 @@ ExitCode run_plan(const CommandLine& line) {
   if (!read_words(line, syntax(), values)) return ExitCode::done;
   const int ranks = values["ranks"].as<int>();
   if (ranks < 1 || ranks > most_ranks) throw BadUsage(cat("--ranks is 1 to ", most_ranks));
-  JobSpec job = read_job(values["JOB"].as<std::vector<std::string>>().front());
+  JobSpec job = read_job(values["JOB"].as<std::vector<std::string>>().front(), job_changes(values));
   std::optional<SweepFolder> folder;
   std::optional<SweepHeader> header;
   if (values.count("from") > 0) {

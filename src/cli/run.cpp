@@ -35,6 +35,7 @@ Syntax syntax() {
       "I/N: compute the I-th of N shares of the blocks, where no MPI joins the machines")(
       "share-gpus", options::bool_switch(), "more ranks than GPUs are meant: several use the same")(
       "limit", options::value<int>(), "compute at most so many blocks");
+  add_job_changes(syntax);
   return syntax;
 }
 
@@ -68,6 +69,7 @@ RunOptions read_options(const CommandLine& line, const options::variables_map& v
   RunOptions run;
   run.folder = values["output"].as<std::string>();
   run.command_line = line.text();
+  run.job_changes = job_changes(values);
   run.resume = values["resume"].as<bool>();
   run.retry_failed = values["retry-failed"].as<bool>();
   run.allow_other_build = values["allow-other-build"].as<bool>();

@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "job/document.hpp"
-
 namespace headsweep {
 namespace {
 
 class JobCheck {
  public:
-  JobCheck(const JobSpec& job, const JobLines& lines) : job_(job), lines_(lines) {}
+  JobCheck(const JobSpec& job, const JobPlaces& places) : job_(job), places_(places) {}
 
   void run() const {
     check_split();
@@ -22,13 +20,15 @@ class JobCheck {
   }
 
  private:
-  /// `file:line: key: `, with the line of the nearest key that the file gives.
+  /// `file:line: key: `, with file and line of the nearest key that is given.
   [[nodiscard]] std::string place(const std::string& key) const {
     std::string known = key;
-    while (!lines_.contains(known) && known.find_last_of(".[") != std::string::npos)
+    while (!places_.contains(known) && known.find_last_of(".[") != std::string::npos)
       known.resize(known.find_last_of(".["));
-    const auto line = lines_.find(known);
-    return YamlPlace{.file = job_.file, .line = line == lines_.end() ? 1 : line->second, .key = key}.text();
+    const auto found = places_.find(known);
+    YamlPlace place = found == places_.end() ? YamlPlace{.file = job_.file, .line = 1} : found->second;
+    place.key = key;
+    return place.text();
   }
 
   void check_split() const {
@@ -88,11 +88,11 @@ class JobCheck {
   }
 
   const JobSpec& job_;
-  const JobLines& lines_;
+  const JobPlaces& places_;
 };
 
 }  // namespace
 
-void check_job(const JobSpec& job, const JobLines& lines) { JobCheck(job, lines).run(); }
+void check_job(const JobSpec& job, const JobPlaces& places) { JobCheck(job, places).run(); }
 
 }  // namespace headsweep

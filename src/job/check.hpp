@@ -5,12 +5,14 @@
 #include <map>
 #include <string>
 
+#include "job/document.hpp"
+
 namespace headsweep {
 
-/// The line of every key that the file gives, by its dotted name.
-using JobLines = std::map<std::string, int>;
+/// Where every key stands that is given, by its dotted name.
+using JobPlaces = std::map<std::string, YamlPlace>;
 
 /// BadInput `file:line: key: found, allowed` unless the values fit together.
-void check_job(const JobSpec& job, const JobLines& lines);
+void check_job(const JobSpec& job, const JobPlaces& places);
 
 }  // namespace headsweep

@@ -13,13 +13,8 @@
 namespace headsweep {
 namespace {
 
-int line_of(const YAML::Mark& mark) { return std::max(mark.line, 0) + 1; }
-
-bool is_key(const std::string& text) {
-  const auto fits = [](char c) {
-    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') || c == '_' || c == '-';
-  };
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), fits);
+int line_of(const YamlSource& source, const YAML::Mark& mark) {
+  return source.lines ? std::max(mark.line, 0) + 1 : 0;
 }
 
 /// Whether the quoted text that begins at `at` ends: the parser lets an open one run to the end of the file.
@@ -38,7 +33,7 @@ bool quote_ends(const std::string& text, std::size_t at) {
 /// Builds the tree from the parser's events.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(const std::string& text, const std::string& file) : text_(text), file_(file) {}
+  TreeBuilder(const std::string& text, const YamlOrigin& source) : text_(text), source_(source) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ > 0) refuse(mark, "a second document found, one is allowed");
@@ -50,7 +45,9 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     refuse(mark, "alias found, anchors and aliases are not allowed");
   }
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { put(mark, {.line = line_of(mark)}); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
+    put(mark, made(mark, YamlValue::Kind::nothing));
+  }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                 const std::string& text) override {
     // The parser gives plain scalars the tag `?`, quoted ones `!`, which a file may also write itself.
@@ -59,9 +56,9 @@ class TreeBuilder final : public YAML::EventHandler {
     const bool open = (stands_at(mark, '"') || stands_at(mark, '\'')) &&
                       !quote_ends(text_, static_cast<std::size_t>(mark.pos));
     if (open) refuse(mark, "a quoted text without its end found");
-    put(mark, {.kind = quoted ? YamlValue::Kind::text : YamlValue::Kind::word,
-               .line = line_of(mark),
-               .text = text});
+    YamlValue value = made(mark, quoted ? YamlValue::Kind::text : YamlValue::Kind::word);
+    value.text = text;
+    put(mark, std::move(value));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
@@ -86,9 +83,12 @@ class TreeBuilder final : public YAML::EventHandler {
     std::optional<std::string> key = {};   ///< whose value comes next
   };
 
+  [[nodiscard]] YamlValue made(const YAML::Mark& mark, YamlValue::Kind kind) const {
+    return {.kind = kind, .line = line_of(*source_, mark), .source = source_};
+  }
   template <class... Message>
   [[noreturn]] void refuse(const YAML::Mark& mark, const Message&... message) const {
-    YamlPlace place{.file = file_, .line = line_of(mark)};
+    YamlPlace place{.file = source_->name, .line = line_of(*source_, mark)};
     for (const Open& open : open_)
       place = open.value.kind == YamlValue::Kind::list ? place.item(open.value.items.size(), place.line)
               : open.key                               ? place.entry(*open.key, place.line)
@@ -111,7 +111,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (tag != "?") refuse_tag(mark);
     if (key_is_due()) refuse(mark, "a list or map found, a key is due");
     if (open_.size() == most_yaml_nesting) refuse(mark, "nested deeper than ", most_yaml_nesting);
-    open_.push_back({.mark = mark, .value = {.kind = kind, .line = line_of(mark)}});
+    open_.push_back({.mark = mark, .value = made(mark, kind)});
   }
   void end() {
     Open closed = std::move(open_.back());
@@ -134,7 +134,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void put_key(const YAML::Mark& mark, const YamlValue& key) {
     if (key.text == "<<") refuse(mark, "merge key '<<' found, merge keys are not allowed");
-    if (!is_key(key.text))
+    if (!is_yaml_key(key.text))
       refuse(mark, describe(key), " found, a key is due: up to 64 letters, digits, '_' and '-'");
     Open& map = open_.back();
     const auto [earlier, fresh] = map.keys.emplace(key.text, key.line);
@@ -144,29 +144,29 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   const std::string& text_;
-  const std::string& file_;
+  const YamlOrigin& source_;
   int documents_ = 0;
   std::vector<Open> open_;
 };
 
 /// What yaml-cpp would let through, or read as another encoding.
-void check_bytes(const std::string& text, const std::string& file) {
-  require(text.size() <= most_yaml_bytes, file, ": ", text.size(), " bytes found, at most ", most_yaml_bytes,
-          " are allowed");
-  const auto line_at = [&](std::size_t at) {
-    return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+void check_bytes(const std::string& text, const YamlSource& source) {
+  require(text.size() <= most_yaml_bytes, source.name, ": ", text.size(), " bytes found, at most ",
+          most_yaml_bytes, " are allowed");
+  const auto place_at = [&](std::size_t at) {
+    const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    return YamlPlace{.file = source.name, .line = source.lines ? static_cast<int>(lines) + 1 : 0}.text();
   };
   const std::size_t bad = find_invalid_utf8(text);
-  require(bad == std::string::npos, file, ":", bad == std::string::npos ? 0 : line_at(bad), ": byte ", bad,
-          " is not UTF-8");
-  require(!text.starts_with("\xEF\xBB\xBF"), file, ":1: byte order mark found, plain UTF-8 is due");
+  require(bad == std::string::npos, place_at(std::min(bad, text.size())), "byte ", bad, " is not UTF-8");
+  require(!text.starts_with("\xEF\xBB\xBF"), place_at(0), "byte order mark found, plain UTF-8 is due");
   const auto control = std::find_if(text.begin(), text.end(),
                                     [](char c) { return c != '\n' && static_cast<unsigned char>(c) < 0x20; });
   if (control == text.end()) return;
   const std::string name = *control == '\t'   ? "tab"
                            : *control == '\r' ? "carriage return"
                                               : "control character";
-  throw BadInput(cat(file, ":", line_at(static_cast<std::size_t>(control - text.begin())), ": ", name,
+  throw BadInput(cat(place_at(static_cast<std::size_t>(control - text.begin())), name,
                      " found, spaces and plain line ends are due"));
 }
 
@@ -204,21 +204,30 @@ const YamlValue* YamlValue::find(std::string_view entry) const {
 YamlValue yaml_word(std::string word) { return {.kind = YamlValue::Kind::word, .text = std::move(word)}; }
 YamlValue yaml_text(std::string text) { return {.kind = YamlValue::Kind::text, .text = std::move(text)}; }
 
-YamlValue parse_yaml(const std::string& text, const std::string& file) {
-  check_bytes(text, file);
+bool is_yaml_key(const std::string& text) {
+  const auto fits = [](char c) {
+    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') || c == '_' || c == '-';
+  };
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), fits);
+}
+
+YamlValue parse_yaml(const std::string& text, const YamlOrigin& source) {
+  check_bytes(text, *source);
   std::istringstream in(text);
-  TreeBuilder builder(text, file);
+  TreeBuilder builder(text, source);
   try {
     YAML::Parser parser(in);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    throw BadInput(cat(file, ":", line_of(error.mark), ": not YAML: ", error.msg));
+    const YamlPlace place{.file = source->name, .line = line_of(*source, error.mark)};
+    throw BadInput(cat(place.text(), "not YAML: ", error.msg));
   }
-  require(builder.root && builder.root->kind != YamlValue::Kind::nothing, file,
+  const YamlPlace top{.file = source->name, .line = builder.root ? builder.root->line : 1};
+  require(builder.root && builder.root->kind != YamlValue::Kind::nothing, source->name,
           ":1: nothing found, keys like 'name: ...' are due");
-  require(builder.root->kind == YamlValue::Kind::map, file, ":", builder.root->line, ": ",
-          describe(*builder.root), " found at the top, keys like 'name: ...' are due");
+  require(builder.root->kind == YamlValue::Kind::map, top.text(), describe(*builder.root),
+          " found at the top, keys like 'name: ...' are due");
   return std::move(*builder.root);
 }
 
@@ -260,6 +269,12 @@ std::string describe(const YamlValue& value) {
   return "";
 }
 
+YamlPlace YamlPlace::entry(const YamlValue& value) const {
+  YamlPlace place = entry(value.key, value.line);
+  if (value.source) place.file = value.source->name;
+  return place;
+}
+
 YamlPlace YamlPlace::entry(const std::string& name, int entry_line) const {
   return {.file = file, .line = entry_line, .key = key.empty() ? name : key + "." + name};
 }
@@ -268,7 +283,9 @@ YamlPlace YamlPlace::item(std::size_t index, int item_line) const {
   return {.file = file, .line = item_line, .key = cat(key, "[", index, "]")};
 }
 
-std::string YamlPlace::text() const { return cat(file, ":", line, ": ", key, key.empty() ? "" : ": "); }
+std::string YamlPlace::where() const { return line > 0 ? cat(file, ":", line) : file; }
+
+std::string YamlPlace::text() const { return cat(where(), ": ", key, key.empty() ? "" : ": "); }
 
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
   std::string lower = word;

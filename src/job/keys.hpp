@@ -5,10 +5,12 @@
 //   visit.variant(key, kind, of, then)  one of the keys of which exactly one is there, and says the kind
 //   visit.named(key, sets)              a map from names of the user's choice
 //   visit.listed(key, edits)            a list
+//   visit.composed(key)                 what compose_job has done by then
 #pragma once
 
 #include <string>
 
+#include "job/compose.hpp"
 #include "job/leaf.hpp"
 
 namespace headsweep {
@@ -276,6 +278,10 @@ void visit_keys(Visit& visit, RunSpec& run) {
 
 template <class Visit>
 void visit_keys(Visit& visit, JobSpec& job) {
+  visit.composed({.name = extends_key,
+                  .meaning =
+                      "read first, the later over the earlier; keys of this file are joined with theirs, "
+                      "values replaced, and 'KEY:' alone takes one away"});
   visit({.name = "name", .meaning = "of the sweep, for people", .limits = names(), .due = true}, job.name);
   visit({.name = "seed", .meaning = "of splits, random sets, probe texts and the choice of pairs"}, job.seed);
   visit.section({.name = "model", .due = true}, job.model);

@@ -176,6 +176,7 @@ void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& 
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits,
                std::filesystem::path& out) {
   out = read_text(value, place, limits, allowed(out, limits));
+  if (!out.empty()) out = (value.source->folder / out).lexically_normal();
 }
 
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, Head& out) {
@@ -187,7 +188,7 @@ void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& 
   if (value.kind != YamlValue::Kind::map) refuse(value, place, allowed(out, limits));
   out.sizes.clear();
   for (const YamlValue& item : value.items) {
-    const YamlPlace at = place.entry(item.key, item.line);
+    const YamlPlace at = place.entry(item);
     const bool lora = item.key == "lora";
     const int size = is_integer(item.key) ? convert<int>(item.key).value_or(0) : 0;
     require(lora || size > 0, at.text(), "unknown key; a number of heads above 0, or lora, is due");

@@ -100,6 +100,7 @@ void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& 
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, double& out);
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, bool& out);
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, std::string& out);
+/// Relative to the folder of the file that the value stands in; an empty path means none.
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits,
                std::filesystem::path& out);
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, Head& out);

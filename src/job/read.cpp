@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "job/check.hpp"
+#include "job/compose.hpp"
 #include "job/keys.hpp"
 
 namespace headsweep {
@@ -30,6 +31,7 @@ class KeyNames {
   void variant(const JobKey& key, Kind&, Kind, Then) {
     names.push_back(key.name);
   }
+  void composed(const JobKey& key) { names.push_back(key.name); }
   std::vector<std::string> names;
 };
 
@@ -43,8 +45,8 @@ std::vector<std::string> key_names(Section& section) {
 /// Visits the table and fills it from one map of the file.
 class KeyReader {
  public:
-  KeyReader(const YamlValue& map, YamlPlace place, JobLines& lines)
-      : map_(map), place_(std::move(place)), lines_(lines) {}
+  KeyReader(const YamlValue& map, YamlPlace place, JobPlaces& places)
+      : map_(map), place_(std::move(place)), places_(places) {}
 
   template <class T>
   void operator()(const JobKey& key, T& value) {
@@ -60,12 +62,12 @@ class KeyReader {
     const YamlValue* found = take(key, due);
     if (found->kind != YamlValue::Kind::map || found->items.empty()) refuse(*found, at(*found), due);
     for (const YamlValue& item : found->items) {
-      const YamlPlace place = at(*found).entry(item.key, item.line);
-      lines_[place.key] = item.line;
+      const YamlPlace place = at(*found).entry(item);
+      places_[place.key] = place;
       if (!is_job_name(item.key)) refuse(yaml_word(item.key), place, allowed(std::string(), names()));
       LocationSpec& set = sets.emplace_back();
       set.name = item.key;
-      set.line = item.line;
+      set.place = place.where();
       read_variant(item.kind == YamlValue::Kind::word && item.text == "all" ? spelled_out(item) : item, place,
                    set);
     }
@@ -76,7 +78,7 @@ class KeyReader {
     if (found->kind != YamlValue::Kind::list || found->items.empty()) refuse(*found, at(*found), due);
     for (const YamlValue& item : found->items) {
       const YamlPlace place = at(*found).item(edits.size(), item.line);
-      edits.emplace_back().line = item.line;
+      edits.emplace_back().place = place.where();
       read_variant(item, place, edits.back());
     }
   }
@@ -86,6 +88,7 @@ class KeyReader {
     kind = of;
     then(key);
   }
+  void composed(const JobKey&) {}
 
   /// Reads a whole map; a key that the section does not know is refused before one that is missing.
   template <class Section>
@@ -94,15 +97,15 @@ class KeyReader {
     const std::vector<std::string> known = key_names(section);
     for (const YamlValue& item : value.items) {
       const bool found = std::find(known.begin(), known.end(), item.key) != known.end();
-      require(found, place.entry(item.key, item.line).text(), "unknown key", did_you_mean(item.key, known),
+      require(found, place.entry(item).text(), "unknown key", did_you_mean(item.key, known),
               "; allowed: ", join(known, ", "));
     }
-    KeyReader reader(value, place, lines_);
+    KeyReader reader(value, place, places_);
     visit_keys(reader, section);
   }
 
  private:
-  /// The value of a key, its line noted; null where it is absent and has a default.
+  /// The value of a key, its place noted; null where it is absent and has a default.
   const YamlValue* take(const JobKey& key, const std::string& due) {
     const YamlValue* found = map_.find(key.name);
     if (found == nullptr) {
@@ -111,10 +114,10 @@ class KeyReader {
     }
     const YamlPlace place = at(*found);
     require(key.clash.empty(), place.text(), "not allowed ", key.clash);
-    lines_[place.key] = found->line;
+    places_[place.key] = place;
     return found;
   }
-  [[nodiscard]] YamlPlace at(const YamlValue& value) const { return place_.entry(value.key, value.line); }
+  [[nodiscard]] YamlPlace at(const YamlValue& value) const { return place_.entry(value); }
 
   template <class Variants>
   void read_variant(const YamlValue& value, const YamlPlace& place, Variants& variants) {
@@ -124,40 +127,39 @@ class KeyReader {
   }
   /// `NAME: all` is short for `NAME: {all: all}`.
   static YamlValue spelled_out(YamlValue word) {
-    const int line = word.line;
+    YamlValue map{.kind = YamlValue::Kind::map, .line = word.line, .source = word.source};
     word.key = "all";
-    return {.kind = YamlValue::Kind::map, .line = line, .items = {std::move(word)}};
+    map.items.push_back(std::move(word));
+    return map;
   }
 
   const YamlValue& map_;
   YamlPlace place_;
-  JobLines& lines_;
+  JobPlaces& places_;
 };
 
-/// Paths of the file are relative to its folder; an empty one means none.
-void place_path(std::filesystem::path& path, const std::filesystem::path& folder) {
-  if (!path.empty()) path = (folder / path).lexically_normal();
+JobSpec make_job(const std::string& text, const JobOrigin& origin, const std::vector<std::string>& set) {
+  const YamlValue document = compose_job(text, origin, set);
+  JobSpec job;
+  JobPlaces places;
+  const YamlPlace top{.file = origin.source->name, .line = 1};
+  KeyReader(document, top, places).read_section(document, top, job);
+  job.text = text;
+  job.file = origin.source->name;
+  check_job(job, places);
+  return job;
 }
 
 }  // namespace
 
 JobSpec parse_job(const std::string& text, const std::string& name, const std::filesystem::path& folder) {
-  const YamlValue document = parse_yaml(text, name);
-  JobSpec job;
-  JobLines lines;
-  const YamlPlace top{.file = name, .line = 1};
-  KeyReader(document, top, lines).read_section(document, top, job);
-  job.text = text;
-  job.file = name;
-  check_job(job, lines);
-  for (std::filesystem::path* path : {&job.model.folder, &job.behaviour.file, &job.behaviour.text})
-    place_path(*path, folder);
-  return job;
+  return make_job(text, {std::make_shared<const YamlSource>(YamlSource{name, folder})}, {});
 }
 
-JobSpec read_job(const std::filesystem::path& file) {
+JobSpec read_job(const std::filesystem::path& file, const std::vector<std::string>& set) {
   const std::string text = read_file(file, most_yaml_bytes);
-  return parse_job(text, file.string(), std::filesystem::absolute(file).parent_path());
+  const YamlSource source{file.string(), std::filesystem::absolute(file).parent_path()};
+  return make_job(text, {std::make_shared<const YamlSource>(source), std::filesystem::canonical(file)}, set);
 }
 
 }  // namespace headsweep

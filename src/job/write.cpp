@@ -47,6 +47,7 @@ class KeyWriter {
   void variant(const JobKey& key, Kind& kind, Kind of, Then then) {
     if (kind == of) then(key);
   }
+  void composed(const JobKey&) {}
 
  private:
   void put(const std::string& key, YamlValue value) {
@@ -101,6 +102,9 @@ class KeyLister {
   void variant(const JobKey& key, Kind& kind, Kind of, Then then) {
     kind = of;
     then(key);
+  }
+  void composed(const JobKey& key) {
+    rows.push_back({prefix_ + key.name, "a job file or a list of them", "", key.meaning});
   }
 
   std::vector<std::vector<std::string>> rows;  ///< name, allowed, default, meaning

@@ -24,8 +24,8 @@ class LocationMaker {
 
  private:
   [[nodiscard]] int model_heads() const { return shape_.layers * shape_.heads; }
-  [[nodiscard]] std::string place(const LocationSpec& set, const std::string& key) const {
-    return job_place(job_, set.line, "locations." + set.name + "." + key);
+  [[nodiscard]] static std::string place(const LocationSpec& set, const std::string& key) {
+    return cat(set.place, ": locations.", set.name, ".", key, ": ");
   }
 
   void check(const LocationSpec& set) const {
@@ -126,10 +126,6 @@ class LocationMaker {
 
 LocationTable make_locations(const JobSpec& job, const ModelShape& shape, const Ranking* ranking) {
   return LocationMaker(job, shape, ranking).make();
-}
-
-std::string job_place(const JobSpec& job, int line, const std::string& key) {
-  return cat(job.file, ":", line, ": ", key, ": ");
 }
 
 const LocationSpec& find_set(const JobSpec& job, const std::string& name) {

@@ -20,8 +20,6 @@ struct LocationTable {
 };
 LocationTable make_locations(const JobSpec& job, const ModelShape& shape, const Ranking* ranking);
 
-/// `file:line: key: ` of an entry of the job.
-std::string job_place(const JobSpec& job, int line, const std::string& key);
 /// The entry of the job's locations with this name.
 const LocationSpec& find_set(const JobSpec& job, const std::string& name);
 /// Number of heads of each location of a set.

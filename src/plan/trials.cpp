@@ -27,7 +27,7 @@ class TrialMaker {
       const EditSpec& edit = job_.edits[i];
       for (const std::string& name : edit.at) {
         const LocationSpec& set = find_set(job_, name);
-        check_rate(edit, set, job_place(job_, edit.line, cat("edits[", i, "].", to_text(edit.kind), ".at")));
+        check_rate(edit, set, cat(edit.place, ": edits[", i, "].", to_text(edit.kind), ".at: "));
         for (const LocationSlot* slot : slots_of(edit, set)) add(edit, *slot);
       }
     }
@@ -56,8 +56,8 @@ class TrialMaker {
       for (const std::string& name : edit.at)
         count += static_cast<double>(slots_of(edit, find_set(job_, name)).size() * edit.strengths.size()) *
                  static_cast<double>(seeds_of(edit).size()) * folds_;
-    require(count <= most_trials, job_place(job_, job_.edits.front().line, "edits"), count,
-            " trials found, at most ", most_trials, " are allowed");
+    require(count <= most_trials, job_.edits.front().place, ": edits: ", count, " trials found, at most ",
+            most_trials, " are allowed");
   }
   void check_rate(const EditSpec& edit, const LocationSpec& set, const std::string& place) const {
     const auto& rates = job_.training.learning_rate;

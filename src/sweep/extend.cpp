@@ -10,9 +10,8 @@ namespace headsweep {
 namespace {
 
 /// The header of the larger plan.
-SweepHeader extended(const SweepFolder& folder, const std::filesystem::path& job_file) {
+SweepHeader extended(const SweepFolder& folder, JobSpec job) {
   SweepHeader header = *folder.read_header();
-  JobSpec job = read_job(job_file);
   const Texts texts = read_texts(job);
   const std::string begun_as = sweep_hash(header.identity);
   const SweepIdentity identity{.settings = settings_of(job),
@@ -36,13 +35,14 @@ SweepHeader extended(const SweepFolder& folder, const std::filesystem::path& job
 }  // namespace
 
 std::pair<std::size_t, std::size_t> extend_sweep(const std::filesystem::path& path,
-                                                 const std::filesystem::path& job_file) {
+                                                 const std::filesystem::path& job_file,
+                                                 const std::vector<std::string>& job_changes) {
   SweepFolder folder(path);
   require(folder.exists(), path.string(), ": no sweep has been started here");
   folder.lock();
   try {
     const std::size_t before = folder.read_header()->plan.trials.size();
-    const SweepHeader header = extended(folder, job_file);
+    const SweepHeader header = extended(folder, read_job(job_file, job_changes));
     folder.extend(header);
     folder.release();
     return {before, header.plan.trials.size()};

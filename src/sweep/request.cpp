@@ -31,6 +31,13 @@ void require_room(const std::filesystem::path& folder, const DiskAccount& accoun
           " bytes are free, the sweep needs about ", std::ceil(due));
 }
 
+/// What the job comes to, with what it extends and what the command line changes.
+std::string texts_of(const std::map<std::string, std::string>& settings) {
+  std::string text;
+  for (const auto& [key, value] : settings) text += cat(key, ": ", value, "\n");
+  return text;
+}
+
 /// Computing ends early enough to gather the results.
 TimeLimit time_limit(const RunOptions& options, double begin, const Plan& plan, const DiskAccount& disk) {
   constexpr double bytes_a_second = 2e8, seconds_a_part = 0.02, least = 2;
@@ -48,7 +55,7 @@ Request read_request(const World& world, const std::filesystem::path& job_file, 
   Request request;
   JobSpec& job = request.job;
   all_do(world, [&] {
-    job = read_job(job_file);
+    job = read_job(job_file, options.job_changes);
     at::set_num_threads(job.run.threads);
     request.texts = read_texts(job);
     const DataSize data = size_of_data(job, request.texts);
@@ -70,11 +77,12 @@ void identify(const World& world, const RunOptions& options, Request& request) {
         .data_hash = request.texts.hash,
         .build = build_text() + ", on " + kind};
   });
-  require_agreement(world, {{"the program", build_text()},
-                            {"hash of the job", hash_hex(request.job.text)},
-                            {"hash of the data", request.identity.data_hash},
-                            {"hash of the model", request.identity.model_hash},
-                            {"the processor", options.allow_other_build ? "" : kind}});
+  require_agreement(
+      world, {{"the program", build_text()},
+              {"hash of the job", hash_hex(cat(request.job.text, texts_of(request.identity.settings)))},
+              {"hash of the data", request.identity.data_hash},
+              {"hash of the model", request.identity.model_hash},
+              {"the processor", options.allow_other_build ? "" : kind}});
 }
 
 }  // namespace headsweep

@@ -62,7 +62,7 @@ TEST(JobRead, FillsInTheDefaults) {
   EXPECT_EQ(job.training.log_prob, LogProb::mean);
   EXPECT_EQ(job.training.batch, TrainingSpec().batch);
   EXPECT_EQ(job.edits.at(0).strengths, std::vector<double>{0.1});
-  EXPECT_EQ(job.edits.at(0).line, 6);
+  EXPECT_EQ(job.edits.at(0).place, "j:6");
   EXPECT_EQ(job.locations.at(0).kind, LocationKind::all);
   EXPECT_EQ(job.text, smallest_job);
 }
