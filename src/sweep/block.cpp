@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "sweep/measure.hpp"
+
 namespace headsweep {
 namespace {
 
@@ -43,10 +45,6 @@ Lanes make_lanes(const BlockInputs& in, const Trial& first, const std::vector<La
   return {.params = std::move(params), .trained = std::move(trained)};
 }
 
-float value_at(const at::Tensor& values, std::size_t lane) {
-  return values[static_cast<std::int64_t>(lane)].item<float>();
-}
-
 /// Euclidean norm over all layers.
 float norm_of(const std::vector<EditLayer>& layers, std::vector<float> EditLayer::*member) {
   double squares = 0;
@@ -55,65 +53,13 @@ float norm_of(const std::vector<EditLayer>& layers, std::vector<float> EditLayer
   return static_cast<float>(std::sqrt(squares));
 }
 
-/// Loss and margin of the parts the job asks for. ITI has no tau: its loss is not defined, its margin is.
-void add_pair_scores(const BlockInputs& in, FoldGround::Measured& pairs, const LaneEdits& edits,
-                     const std::vector<LaneSpec>& specs, std::vector<TrialRecord>& records) {
-  const at::Tensor tau = tau_of(specs, in.weights.device());
-  const bool has_loss = in.plan.at(records.front().trial).edit != EditKind::iti;
-  for (const SplitPart part : {SplitPart::val, SplitPart::test}) {
-    const auto& batches = part == SplitPart::val ? pairs.validation : pairs.test;
-    if (batches.empty()) continue;
-    const PairScores scores = score_pairs(pairs.prefixes, batches, edits, tau, in.job.training.log_prob);
-    for (std::size_t k = 0; k < records.size(); ++k) {
-      Metrics& metrics = part == SplitPart::val ? records[k].validation : records[k].test;
-      metrics.margin = value_at(scores.margin, k);
-      if (has_loss) metrics.loss = value_at(scores.loss, k);
-      if (has_loss && part == SplitPart::val) records[k].training.val_loss = metrics.loss;
-    }
-  }
-}
-
-void add_sizes(const BlockInputs& in, const PairBatch& batch, const Lanes& lanes, const LaneEdits& edits,
-               std::vector<TrialRecord>& records) {
-  const RelativeSize sizes = relative_size(in.weights, batch, edits);
+void add_edits(const LaneParams& params, std::vector<TrialRecord>& records) {
   for (std::size_t k = 0; k < records.size(); ++k) {
     TrialRecord& record = records[k];
-    record.edit = lanes.params.layers_of(static_cast<int>(k));
+    record.edit = params.layers_of(static_cast<int>(k));
     record.norm_b = norm_of(record.edit, &EditLayer::b);
     if (!record.edit.empty() && !record.edit.front().a.empty())
       record.norm_a = norm_of(record.edit, &EditLayer::a);
-    record.relative_size_prompt = value_at(sizes.prompt, k);
-    record.relative_size_answer = value_at(sizes.answer, k);
-  }
-}
-
-/// Says why an edit is no edit: a parameter or its effect on the sample that is not finite. Empty if all is
-/// well.
-std::string infinite_in(const TrialRecord& record) {
-  for (const EditLayer& layer : record.edit)
-    for (const auto* values : {&layer.a, &layer.b})
-      for (const float value : *values)
-        if (!std::isfinite(value)) return cat("a parameter at layer ", layer.layer, " is ", value);
-  if (!std::isfinite(record.relative_size_prompt + record.relative_size_answer))
-    return "the size of the edit is not finite";
-  if (std::isinf(record.test.margin) || std::isinf(record.validation.margin)) return "the margin is infinite";
-  return "";
-}
-
-/// A failed lane keeps its curve and no scores: what was measured of it is not what was asked for.
-void mark_failed(const std::vector<std::string>& failed, std::vector<TrialRecord>& records) {
-  for (std::size_t k = 0; k < records.size(); ++k) {
-    TrialRecord& record = records[k];
-    const std::string infinite = failed[k].empty() ? infinite_in(record) : "";
-    if (failed[k].empty() && infinite.empty()) continue;
-    record.status = TrialStatus::failed;
-    record.stage = failed[k].empty() ? "evaluation" : "training";
-    record.message = failed[k].empty() ? infinite : failed[k];
-    record.validation = record.test = Metrics{};
-    record.training.val_loss = record.relative_size_prompt = record.relative_size_answer = not_measured;
-    record.norm_a = record.norm_b = not_measured;
-    record.items.clear();
-    record.edit.clear();
   }
 }
 
@@ -129,7 +75,6 @@ std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
   const Lanes lanes = make_lanes(in, first, specs, fold, tick);
   const LaneEdits edits = lanes.params.edits(in.weights);
   const EditFrom from = trained ? in.job.training.edit_from : in.job.iti.edit_from;
-  const auto results = fold.evaluation().measure(edits, from, tick);
 
   std::vector<TrialRecord> records(block.trials.size());
   for (std::size_t k = 0; k < records.size(); ++k) {
@@ -139,16 +84,24 @@ std::vector<TrialRecord> run_block(const BlockInputs& in, const Block& block,
     record.status = TrialStatus::done;
     record.rank = in.rank;
     record.training = lanes.trained.training[k];
-    record.validation = results[k].validation;
-    record.test = results[k].test;
-    record.items = results[k].items;
   }
-  FoldGround::Measured& pairs = fold.measured(from);
-  add_pair_scores(in, pairs, edits, specs, records);
-  add_sizes(in, pairs.sample, lanes, edits, records);
-  mark_failed(lanes.trained.failed, records);
-  for (TrialRecord& record : records)
+  add_edits(lanes.params, records);
+  measure_lanes({.edits = edits,
+                 .from = from,
+                 .tau = tau_of(specs, in.weights.device()),
+                 .has_loss = trained,
+                 .log_prob = in.job.training.log_prob,
+                 .weights = in.weights},
+                fold, tick, records);
+  for (std::size_t k = 0; k < records.size(); ++k) {
+    TrialRecord& record = records[k];
+    record.training.val_loss = record.validation.loss;
+    const std::string& failed = lanes.trained.failed[k];
+    const std::string infinite = failed.empty() ? infinite_in(record) : "";
+    if (!failed.empty()) mark_failed("training", failed, record);
+    if (!infinite.empty()) mark_failed("evaluation", infinite, record);
     record.seconds = (now_seconds() - begin) / static_cast<double>(records.size());
+  }
   return records;
 }
 

@@ -55,9 +55,7 @@ at::Tensor capture_all(const World& world, const Weights& weights, const std::ve
   return all;
 }
 
-at::ScalarType number_of(const JobSpec& job) {
-  return job.model.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
-}
+}  // namespace
 
 std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
   std::vector<QuestionRow> rows;
@@ -74,7 +72,29 @@ std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
   return rows;
 }
 
-}  // namespace
+std::vector<SweepHeader::Baseline> measure_unedited(Ground& ground, int folds) {
+  std::vector<SweepHeader::Baseline> baseline;
+  for (int fold = 0; fold < folds; ++fold) {
+    const Evaluation::Result unedited = ground.fold(fold).evaluation().baseline();
+    baseline.push_back({.validation = unedited.validation, .test = unedited.test, .items = unedited.items});
+  }
+  return baseline;
+}
+
+LoadOptions load_options(const JobSpec& job, at::Device device) {
+  const bool half = job.model.precision == Precision::bf16;
+  require(!half || device.is_cuda() || kernels::has_bf16_products(), host_name(),
+          ": model.precision: bf16 is asked for, but this CPU has no bfloat16 products (AVX512-BF16, AMX); "
+          "use f32");
+  return {.number = half ? at::kBFloat16 : at::kFloat, .device = device};
+}
+
+void fix_gpu_arithmetic() {
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+  at::globalContext().setDeterministicAlgorithms(true, false);
+  at::globalContext().setDeterministicFillUninitializedMemory(
+      false);  // every new tensor is written before it is read
+}
 
 std::string device_kind(at::Device device) {
   return device.is_cuda() ? GpuGroup::name_of(device.index()) : kernels::cpu_kind();
@@ -139,11 +159,7 @@ SharedWeights load_on_hosts(const World& world, const JobSpec& job, const ModelC
 /// Rank 0 reads and prepares, the GPUs get copies. Collective.
 SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelConfig& config,
                            LoadOptions load) {
-  // Same bits on the same GPU: no float atomics, a fixed workspace for matrix products.
-  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  at::globalContext().setDeterministicAlgorithms(true, false);
-  at::globalContext().setDeterministicFillUninitializedMemory(
-      false);  // every new tensor is written before it is read
+  fix_gpu_arithmetic();
   SharedWeights shared;
   // The reader's own errors (a malformed file, NaN) must be known to all before any rank waits for a
   // broadcast.
@@ -163,12 +179,9 @@ bool reads_weights(const World& world, at::Device device) {
 
 SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
                             at::Device device, bool strict) {
-  const LoadOptions load{.number = number_of(job), .device = device, .strict = strict};
-  all_do(world, [&] {
-    require(load.number == at::kFloat || device.is_cuda() || kernels::has_bf16_products(), host_name(),
-            ": model.precision: bf16 is asked for, but this CPU has no bfloat16 products (AVX512-BF16, AMX); "
-            "use f32");
-  });
+  LoadOptions load;
+  all_do(world, [&] { load = load_options(job, device); });
+  load.strict = strict;
   return device.is_cuda() ? load_on_gpus(world, job, config, load) : load_on_hosts(world, job, config, load);
 }
 
@@ -223,11 +236,7 @@ SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& ta
   }
   header.plan = make_plan(in.job, shape_of(in.weights.config), size_of_data(in.job, in.texts), &ranking);
   header.questions = question_rows(in.job, in.texts);
-  for (int fold = 0; fold < header.plan.folds; ++fold) {
-    const Evaluation::Result unedited = in.ground.fold(fold).evaluation().baseline();
-    header.baseline.push_back(
-        {.validation = unedited.validation, .test = unedited.test, .items = unedited.items});
-  }
+  header.baseline = measure_unedited(in.ground, header.plan.folds);
   return header;
 }
 

@@ -12,6 +12,10 @@ namespace headsweep {
 at::Device choose_device(const JobSpec& job, const World& world, bool share_gpus);
 /// What the bits of a device may hang on: the GPU's name, or the kind of CPU.
 std::string device_kind(at::Device device);
+/// How the job's weights are read; BadInput where this CPU has no products of their precision.
+LoadOptions load_options(const JobSpec& job, at::Device device);
+/// Same bits on the same GPU: no float atomics, a fixed workspace for matrix products.
+void fix_gpu_arithmetic();
 /// Weights and the memory that they lie in, if that is shared.
 struct SharedWeights {
   std::shared_ptr<NodeMemory> memory;
@@ -35,6 +39,10 @@ struct HeaderInputs {
   const Weights& weights;
   Ground& ground;
 };
+/// The behaviour's questions with their parts in each fold.
+std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts);
+/// The unedited model, per fold.
+std::vector<SweepHeader::Baseline> measure_unedited(Ground& ground, int folds);
 SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables);
 /// The tables as stored and back: what a resume uses in place of probing again.
 HeadRows rows_of(const HeadTable& table);
