@@ -84,6 +84,13 @@ std::string hash_model(const std::filesystem::path& folder);
 /// before and after a block, or something wrote to them.
 std::string hash_memory(const Weights& weights);
 
+/// All tensors of one safetensors file, float32 on the CPU. BadInput for a malformed file, NaN or Inf.
+std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& file);
+/// The bytes of a safetensors file that holds these as float32.
+std::string encode_tensors(const std::map<std::string, at::Tensor>& tensors);
+/// W_o of one layer as a model's folder holds it, without the rest of the model: [E, C] float32 on the CPU.
+at::Tensor read_output_matrix(const std::filesystem::path& folder, const ModelConfig& config, int layer);
+
 // ---- packed texts
 // ------------------------------------------------------------------------------------------------
 

@@ -224,6 +224,23 @@ at::Tensor to_float32(const StoredTensor& stored, at::Device device) {
   return raw.to(device).to(at::kFloat);
 }
 
+std::string encode_tensors(const std::map<std::string, at::Tensor>& tensors) {
+  Json header;
+  header["__metadata__"]["format"] = "pt";
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor values = tensor.to(at::kCPU, at::kFloat).contiguous();
+    const std::size_t begin = data.size();
+    data.append(static_cast<const char*>(values.data_ptr()), values.nbytes());
+    header[name] = {
+        {"dtype", "F32"}, {"shape", values.sizes().vec()}, {"data_offsets", {begin, data.size()}}};
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + prefix_bytes - 1) / prefix_bytes * prefix_bytes, ' ');  // numbers lie aligned
+  const std::uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), prefix_bytes) + text + data;
+}
+
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::vector<std::string> sizes;
   for (const std::int64_t size : shape) sizes.push_back(cat(size));

@@ -183,6 +183,23 @@ Weights load_weights(const std::filesystem::path& folder, const ModelConfig& con
   return weights;
 }
 
+std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& file) {
+  const StoredTensors stored = read_safetensors(file);
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, tensor] : stored) {
+    require(!tensor.bytes.empty(), file.string(), ": tensor '", name, "' is empty");
+    tensors[name] = load_part(stored, name, at::kCPU);
+  }
+  return tensors;
+}
+
+at::Tensor read_output_matrix(const std::filesystem::path& folder, const ModelConfig& config, int layer) {
+  const StoredTensors stored = read_folder(folder);
+  const Part part{cat("model.layers.", layer, ".self_attn.o_proj.weight"), {config.hidden, config.width()}};
+  check_present({part}, stored, folder.string());
+  return load_part(stored, part.name, at::kCPU);
+}
+
 std::size_t weight_bytes(const ModelConfig& config, at::ScalarType number) {
   Weights weights;
   weights.config = config;
