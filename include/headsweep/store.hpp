@@ -102,6 +102,7 @@ class ResultsFile {
   [[nodiscard]] std::string job_text() const;  ///< the resolved job
   [[nodiscard]] std::string model_hash() const;
   [[nodiscard]] std::vector<QuestionRow> questions() const;
+  [[nodiscard]] SweepHeader header() const;  ///< all but the trials' outcomes
   struct Row {
     std::string location, edit;
     std::vector<Head> heads;

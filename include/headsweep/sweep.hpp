@@ -89,6 +89,43 @@ struct EditReference {
 };
 /// Reads `FILE:TRIAL`; BadUsage otherwise.
 EditReference parse_edit_reference(const std::string& text);
+// ---- edits that leave, enter, and are measured anew -------------------------------------------------------
+
+/// Writes a trial's edit as a PEFT adapter to a folder that is not there yet. `model` empty: that of its job.
+/// BadInput for edits that do not act on every token.
+void export_edit(const EditReference& reference, const std::filesystem::path& model,
+                 const std::filesystem::path& folder);
+
+struct ImportOptions {
+  std::filesystem::path source;  ///< the folder of a PEFT adapter, or ITI's directions as .npy
+  std::filesystem::path model, output;
+  std::string command_line;
+  // Of directions alone: see ShiftFiles.
+  std::vector<Head> heads;
+  double alpha = 0;
+  std::filesystem::path sigma;
+  EditFrom edit_from = EditFrom::last_prompt;
+};
+/// Writes a results file of one trial with the edit and without scores.
+void import_edit(const ImportOptions& options);
+
+struct TrialsReference {
+  std::filesystem::path results;
+  std::string trials;  ///< `3`, `0-15`, `1,4,9-12` or `all`
+};
+/// Reads `FILE:TRIALS`; BadUsage otherwise.
+TrialsReference parse_trials_reference(const std::string& text);
+struct EvalOptions {
+  TrialsReference trials;
+  std::filesystem::path job, output;
+  std::vector<std::string> job_changes;  ///< `key=value`, see read_job
+  std::string command_line;
+};
+/// Measures stored edits under a job's model, behaviour and evaluation, run.lanes at a time; its locations
+/// and edits are not looked at. The trials of the results file are the chosen ones in order. BadInput where
+/// shapes or folds differ, and where a question that trained an edit would measure it.
+Gathered evaluate_edits(const EvalOptions& options);
+
 struct Asked {
   std::string unedited, edited;  ///< `edited` is empty without an edit
 };

@@ -72,6 +72,14 @@ std::vector<QuestionRow> ResultsFile::questions() const {
   return reading(state_->file, [&] { return read_questions(&state_->in); });
 }
 
+SweepHeader ResultsFile::header() const {
+  return reading(state_->file, [&] {
+    SweepHeader header = read_design(&state_->in);
+    header.localiser = read_probe(&state_->in);
+    return header;
+  });
+}
+
 ResultsFile::Row ResultsFile::trial(TrialId id) const {
   require(id.value >= 0 && id.value < trials(), state_->file.string(), ": trial ", id.value, ", 0 to ",
           trials() - 1, " are there");

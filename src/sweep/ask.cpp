@@ -10,6 +10,8 @@
 #include <headsweep/model.hpp>
 #include <headsweep/sweep.hpp>
 
+#include "sweep/stored_edit.hpp"
+
 namespace headsweep {
 namespace {
 
@@ -23,32 +25,16 @@ Opened open_model(const std::filesystem::path& folder) {
   return {.weights = load_weights(folder, config, LoadOptions{}), .tokenizer = load_tokenizer(folder)};
 }
 
-/// A stored edit, ready for the forward, with the job it was made by.
-struct StoredEdit {
-  LaneEdits edits;
-  EditFrom from = EditFrom::all;
-  JobSpec job;
-};
-StoredEdit load_edit(const EditReference& reference, const std::filesystem::path& model,
-                     const Weights& weights) {
-  const ResultsFile results(reference.results);
-  const std::string here = hash_model(model);
-  require(results.model_hash() == here, reference.results.string(),
-          ": its edits were made for another model (hash ", results.model_hash(), ", ", model.string(),
-          " has ", here, ")");
-  const ResultsFile::Row row = results.trial(reference.trial);
-  require(row.record.status == TrialStatus::done, reference.results.string(), ": trial ",
-          reference.trial.value, " has no edit: it is ",
-          row.record.status == TrialStatus::failed ? "failed" : "missing");
+/// A stored edit, ready for the forward.
+struct ReadyEdit {
   StoredEdit stored;
-  stored.job =
-      parse_job(results.job_text(), reference.results.string() + " (job)", reference.results.parent_path());
-  const EditKind kind = row.edit == "iti"    ? EditKind::iti
-                        : row.edit == "lora" ? EditKind::lora
-                                             : EditKind::optimal;
-  stored.from = kind == EditKind::iti ? stored.job.iti.edit_from : stored.job.training.edit_from;
-  stored.edits = LaneParams::restore(kind, row.record.edit, weights).edits(weights);
-  return stored;
+  LaneEdits edits;
+};
+ReadyEdit load_edit(const EditReference& reference, const std::filesystem::path& model,
+                    const Weights& weights) {
+  ReadyEdit ready{.stored = read_stored_edit(reference, model)};
+  ready.edits = restore_lanes(ready.stored.kind, {ready.stored.layers}, weights);
+  return ready;
 }
 
 std::vector<int> ids_of(const Json& line, const std::string& key, const std::string& where, int vocab) {
@@ -89,12 +75,12 @@ Continuation read_line(const Json& line, const Opened& model, const std::string&
 }
 
 /// log p of each token of the completion, nats.
-std::vector<double> score(const Weights& weights, const Continuation& tokens, const StoredEdit* stored) {
+std::vector<double> score(const Weights& weights, const Continuation& tokens, const ReadyEdit* ready) {
   const c10::InferenceMode no_gradients;
   TokenTree tree{.prompt = tokens.prompt, .answers = {tokens.answer}};
-  const LaneEdits edits = stored == nullptr ? LaneEdits{} : stored->edits;
-  if (stored != nullptr)
-    tree.edit_start = edit_start(stored->from, Purpose::choice, static_cast<int>(tokens.prompt.size()));
+  const LaneEdits edits = ready == nullptr ? LaneEdits{} : ready->edits;
+  if (ready != nullptr)
+    tree.edit_start = edit_start(ready->stored.from, Purpose::choice, static_cast<int>(tokens.prompt.size()));
   const TokenBatch batch = pack({tree}, Keep::answers, weights.device());
   const Prefix prefix = run_prefix(weights, batch, edits.first_layer(weights.config.layers));
   const at::Tensor scores =
@@ -119,15 +105,16 @@ EditReference parse_edit_reference(const std::string& text) {
 
 Asked ask(const AskOptions& options) {
   const Opened model = open_model(options.model);
-  std::optional<StoredEdit> stored;
-  if (options.edit) stored = load_edit(*options.edit, options.model, model.weights);
+  std::optional<ReadyEdit> ready;
+  if (options.edit) ready = load_edit(*options.edit, options.model, model.weights);
   GenerateOptions how{.max_new_tokens = options.max_new_tokens, .stop = options.stop, .from = EditFrom::all};
   std::string prompt_template = options.prompt;
-  if (stored) {
-    prompt_template = stored->job.behaviour.prompt;
-    how = {.max_new_tokens = stored->job.evaluation.max_new_tokens,
-           .stop = stored->job.evaluation.stop,
-           .from = stored->from};
+  if (ready) {
+    const JobSpec& job = ready->stored.job;
+    prompt_template = job.behaviour.prompt;
+    how = {.max_new_tokens = job.evaluation.max_new_tokens,
+           .stop = job.evaluation.stop,
+           .from = ready->stored.from};
   }
   const std::vector<int> prompt =
       model.tokenizer->encode(fill_prompt(prompt_template, options.question), "question");
@@ -139,15 +126,15 @@ Asked ask(const AskOptions& options) {
   const auto answer = [&](const LaneEdits& edits) {
     return generate(model.weights, *model.tokenizer, {prompt}, edits, how).front().front().text;
   };
-  return {.unedited = answer(LaneEdits{}), .edited = stored ? answer(stored->edits) : ""};
+  return {.unedited = answer(LaneEdits{}), .edited = ready ? answer(ready->edits) : ""};
 }
 
 void score_lines(const std::filesystem::path& model, const std::filesystem::path& file,
                  const std::optional<EditReference>& edit,
                  const std::function<void(const std::string&)>& put) {
   const Opened opened = open_model(model);
-  std::optional<StoredEdit> stored;
-  if (edit) stored = load_edit(*edit, model, opened.weights);
+  std::optional<ReadyEdit> ready;
+  if (edit) ready = load_edit(*edit, model, opened.weights);
   std::vector<std::pair<Json, Continuation>> lines;  // all are read before the first is scored
   int number = 0;
   for (const std::string& text : split_text(read_file(file), '\n')) {
@@ -160,7 +147,7 @@ void score_lines(const std::filesystem::path& model, const std::filesystem::path
   }
   require(!lines.empty(), file.string(), ": holds no line to score");
   for (auto& [line, tokens] : lines) {
-    const std::vector<double> log_probs = score(opened.weights, tokens, stored ? &*stored : nullptr);
+    const std::vector<double> log_probs = score(opened.weights, tokens, ready ? &*ready : nullptr);
     double sum = 0;
     for (const double value : log_probs) sum += value;
     line["tokens"] = tokens.answer;

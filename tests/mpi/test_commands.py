@@ -21,7 +21,7 @@ def results(tmp_path_factory):
 def test_help_of_every_command():
     listed = headsweep("--help")
     assert listed.returncode == 0
-    for command in ("plan", "run", "extend", "status", "gather", "score", "ask", "show", "schema"):
+    for command in ("plan", "run", "extend", "status", "gather", "score", "ask", "show", "eval", "export", "import", "schema"):
         assert command in listed.stdout
         one = headsweep(command, "--help")
         assert one.returncode == 0 and one.stdout.startswith(f"usage: headsweep {command}")
