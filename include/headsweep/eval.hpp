@@ -13,12 +13,41 @@
 
 namespace headsweep {
 
-/// What the judge says of one answer.
-struct Verdict {
-  float truth = 0, info = 0;      ///< 0 or 1
-  float p_truth = 0, p_info = 0;  ///< equal to the former for the exact judge
-  bool refused = false;
+/// An answer to a question of the behaviour.
+struct Reply {
+  int question = 0;
+  std::string answer;
+  auto operator<=>(const Reply&) const = default;
 };
+/// Says whether answers are true and informative. A verdict hangs on its question and answer alone, to the
+/// bit.
+class Judge {
+ public:
+  virtual ~Judge() = default;
+  /// In the order of the replies. `tick` is called between forward calls, may throw, may be empty.
+  virtual std::vector<Verdict> judge(const std::vector<Reply>& replies,
+                                     const std::function<void()>& tick) = 0;
+};
+/// By the references, or nobody (then `refused` alone is known).
+std::shared_ptr<Judge> make_judge(const Behaviour& behaviour, JudgeKind kind);
+
+/// A model that judges, with what it is asked. All that is named must outlive the judge.
+struct JudgeModel {
+  const Weights& weights;
+  const Tokenizer& tokenizer;
+  const JudgePrompt& asked;
+};
+/// P(yes) and P(no) are the probabilities of the two words' tokens after the filled prompt: of those that
+/// follow what the tokens of prompt and of prompt + word have in common. Verdicts are remembered. `info` may
+/// be null. An answer that the judge cannot read (too long, no tokens for it) gets NaN.
+std::shared_ptr<Judge> make_model_judge(const Behaviour& behaviour, const JudgeSpec& spec,
+                                        const JudgeModel& truth, const JudgeModel* info);
+/// BadInput unless the judge can read every question with an answer of so many tokens.
+void check_judge(const Behaviour& behaviour, const JudgePrompt& asked, const Tokenizer& tokenizer,
+                 const ModelConfig& config, int answer_tokens);
+/// All answers that the behaviour gives, question by question: correct, refusals, incorrect.
+std::vector<Reference> references_of(const Behaviour& behaviour);
+
 /// Words as the Whitespace pre-tokenizer cuts them (runs of word characters, runs of other visible
 /// characters), joined by single spaces, up to and with the first '.', '!' or '?'.
 std::string normalised_sentence(const std::string& text);
@@ -38,6 +67,7 @@ class Evaluation {
     const Split& split;
     const std::vector<std::vector<int>>& documents;  ///< running text as ids
     const JobSpec& job;
+    std::shared_ptr<Judge> judge;
     bool keeps_prefixes = true;  ///< see PrefixMemo
   };
   explicit Evaluation(const Inputs& inputs);

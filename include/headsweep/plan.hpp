@@ -67,11 +67,21 @@ struct Plan {
 /// Heads from best to worst by the localiser, one list per fold.
 using Ranking = std::vector<std::vector<Head>>;
 
+/// A model that judges answers, and what it reads.
+struct JudgeSize {
+  ModelShape shape;
+  bool tied = false;
+  double prompts = 1;      ///< judgements of an answer: truth, info, or both
+  double text_tokens = 0;  ///< of a judged text
+  double call_tokens = 0;  ///< of a forward call
+};
+
 /// Sizes of the data that the cost of a block follows from (means in tokens).
 struct DataSize {
   double train_pairs = 0, val_questions = 0, test_questions = 0;
   double prompt_tokens = 16, answer_tokens = 8, answers_per_question = 8;
   double text_tokens = 0;  ///< of all running text together
+  std::vector<JudgeSize> judges = {};
 };
 
 /// Makes the plan. Without `ranking` (the `plan` command) locations of kind `top`, and random sets matched to
@@ -135,6 +145,7 @@ double simulate_draws(std::vector<double> blocks, std::vector<double> busy);
 /// Bytes of a sweep: for `plan`, and for the choice of lanes.
 struct MemoryAccount {
   double weights = 0;  ///< once a host on CPU, once a GPU
+  double judges = 0;   ///< the same of the models that judge, with the tensors of one call
   /// Of a rank, whatever it does: libraries (most of it), compiled products, texts, what the allocator holds
   /// back. Measured on a CPU.
   double program = 4.7e8;

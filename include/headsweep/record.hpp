@@ -27,17 +27,44 @@ struct Metrics {
   float margin = not_measured;      ///< nats, mean over pairs of log pi(y+)/pi0(y+) - log pi(y-)/pi0(y-)
 };
 
-/// One test question under one edit.
-struct Item {
+/// What a judge says of an answer. NaN where it is not asked, or cannot read the answer.
+struct Verdict {
   float truth = not_measured, info = not_measured;  ///< 0 or 1
-  float p_truth = not_measured,
-        p_info = not_measured;  ///< a judge model's probability; equals truth/info if exact
+  /// Probability that a judge model goes on with its word for yes, and with that for no; by any other judge
+  /// equal to truth or info, and the rest to 1.
+  float p_truth = not_measured, p_truth_no = not_measured;
+  float p_info = not_measured, p_info_no = not_measured;
+  bool refused = false;  ///< the answer is one of the question's refusals
+};
+
+enum class ReferenceKind { correct = 0, refusal = 1, incorrect = 2 };
+/// A reference answer of a question, judged like any other: it is known to be true unless it is incorrect,
+/// and informative unless it is a refusal.
+struct Reference {
+  int question = 0;  ///< row of /questions
+  ReferenceKind kind = ReferenceKind::correct;
+  std::string answer;
+  Verdict verdict = {};
+};
+/// How often a judge says yes where yes is right (sensitivity), and no where no is right (specificity), among
+/// the references that it could read; NaN where there is none.
+struct JudgeQuality {
+  double truth_sensitivity = 0, truth_specificity = 0, info_sensitivity = 0, info_specificity = 0;
+};
+JudgeQuality quality_of(const std::vector<Reference>& references);
+
+/// One test question under one edit.
+struct Item : Verdict {
   float mc1 = not_measured, mc2 = not_measured, mc3 = not_measured;
   float kl_answer = not_measured;   ///< nats per token
   float repetition = not_measured;  ///< share of the answer's tokens that repeat its own bigrams
-  bool refused = false, empty = false;
+  bool empty = false;
   std::string answer;  ///< the greedy answer, UTF-8
 };
+
+/// Sets what judges decide: truth, info, truth_info and both, by means over the items; NaN where there is
+/// none, or where one was not judged.
+void set_judged_means(const std::vector<Item>& items, Metrics& metrics);
 
 /// What training one lane left. NaN for edits that are not trained.
 struct Training {

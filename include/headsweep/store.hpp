@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <headsweep/base.hpp>
 #include <headsweep/job.hpp>
 #include <headsweep/plan.hpp>
@@ -65,7 +66,8 @@ struct SweepHeader {
     Metrics validation, test;
     std::vector<Item> items;
   };
-  std::vector<Baseline> baseline;  ///< the unedited model, per fold
+  std::vector<Baseline> baseline;     ///< the unedited model, per fold
+  std::vector<Reference> references;  ///< of all questions, in their order
 };
 
 // ---- parts ------------------------------------------------------------------------------------------------
@@ -114,11 +116,38 @@ class ResultsFile {
   };
   [[nodiscard]] Row trial(TrialId id) const;
   [[nodiscard]] SweepHeader::Baseline baseline(int fold) const;
+  [[nodiscard]] int folds() const;
+  [[nodiscard]] std::vector<int> item_questions(int fold) const;  ///< row of /questions of each item
+  [[nodiscard]] std::vector<Reference> references() const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// ---- other judges -----------------------------------------------------------------------------------------
+
+/// What a judge from outside is asked: an answer to a question, once however often it was given.
+struct AskedAnswer {
+  std::string id;  ///< hash of question and answer, equal in every file
+  std::string question, answer;
+  std::optional<ReferenceKind> kind;  ///< of a reference
+};
+/// The references, then the answers of the unedited model and of all trials that are done.
+void list_answers(const ResultsFile& results, const std::function<void(const AskedAnswer&)>& put);
+std::string to_text(ReferenceKind kind);
+
+/// Whose word on which results goes to which new file.
+struct OutsideScores {
+  std::filesystem::path results, scores, output;
+  double threshold = 0.5;  ///< least probability that counts as yes
+};
+/// Writes a copy of the results in which every verdict, and every mean of verdicts, is by the scores: one
+/// JSON object a line, with `id`, or `question` and `answer`; `truth` (0 or 1) or `p_truth`; and, in all
+/// lines or in none, `info` or `p_info`. Returns the number of answers. BadInput `file:line: ...` for lines
+/// that are malformed, of an unknown answer, or second ones; for answers without a score; for an output that
+/// exists.
+int apply_scores(const OutsideScores& request);
 
 // ---- sweep folder -----------------------------------------------------------------------------------------
 

@@ -86,9 +86,11 @@ void print_blocks(const JobSpec& job, const Outline& outline) {
   std::cout << "blocks: " << outline.plan.blocks.size() << " of at most " << lanes << " lanes"
             << (job.run.lanes > 0 ? "\n"
                                   : " (run measures what is best, and takes as many as memory allows)\n")
-            << "memory: weights " << megabytes(memory.weights) << " once a host, or a GPU; a rank: program "
-            << megabytes(memory.program) << ", lanes " << megabytes(memory.block + lanes * memory.lane)
-            << ", states below the edits " << prefixes_text(job, memory) << "\n";
+            << "memory: weights " << megabytes(memory.weights)
+            << (memory.judges > 0 ? cat(", judges ", megabytes(memory.judges)) : "")
+            << " once a host, or a GPU; a rank: program " << megabytes(memory.program) << ", lanes "
+            << megabytes(memory.block + lanes * memory.lane) << ", states below the edits "
+            << prefixes_text(job, memory) << "\n";
 }
 
 /// What a rank is taken to do, and how long a block takes then.

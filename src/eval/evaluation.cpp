@@ -1,6 +1,5 @@
 // eval: measures K lanes on one fold: answers, multiple choice, drift; then means over questions.
 #include <map>
-#include <utility>
 
 #include "eval/batches.hpp"
 #include "eval/drift.hpp"
@@ -22,14 +21,6 @@ std::vector<std::vector<Answer>> answer_questions(const Evaluation::Inputs& inpu
   const EvaluationSpec& spec = inputs.job.evaluation;
   return answer_prompts(inputs.weights, inputs.tokenizer, prompts, edits,
                         {.max_new_tokens = spec.max_new_tokens, .stop = spec.stop, .tick = tick});
-}
-
-void put_verdict(const Verdict& verdict, Item& item) {
-  item.truth = verdict.truth;
-  item.info = verdict.info;
-  item.p_truth = verdict.p_truth;
-  item.p_info = verdict.p_info;
-  item.refused = verdict.refused;
 }
 
 /// Final normed states of the lanes: [K, R, E].
@@ -85,10 +76,7 @@ Metrics mean_metrics(const std::vector<Item>& items) {
     return static_cast<float>(total / static_cast<double>(items.size()));
   };
   Metrics metrics;
-  metrics.truth = mean([](const Item& item) { return item.truth; });
-  metrics.info = mean([](const Item& item) { return item.info; });
-  metrics.truth_info = metrics.truth * metrics.info;
-  metrics.both = mean([](const Item& item) { return item.truth * item.info; });
+  set_judged_means(items, metrics);
   metrics.mc1 = mean([](const Item& item) { return item.mc1; });
   metrics.mc2 = mean([](const Item& item) { return item.mc2; });
   metrics.mc3 = mean([](const Item& item) { return item.mc3; });
@@ -123,29 +111,32 @@ struct Evaluation::State {
   Items measure_items(const Batches& ready, const LaneEdits& edits, const Tick& tick) const {
     Items items(static_cast<std::size_t>(edits.lanes), std::vector<Item>(material.questions.size()));
     put_answers(answer_questions(inputs, ready.prompts, edits, tick), items);
+    judge_answers(tick, items);
     put_choices(ready.references, edits, tick, items);
     put_drift(ready, edits, tick, items);
     return items;
   }
 
   void put_answers(std::vector<std::vector<Answer>> answers, Items& items) const {
-    // Lanes often agree: equal answers to a question are judged once.
-    std::map<std::pair<int, std::string>, Verdict> verdicts;
     for (std::size_t lane = 0; lane < items.size(); ++lane)
       for (std::size_t i = 0; i < material.asked.size(); ++i) {
         Item& item = items[lane][material.asked[i]];
         item.answer = std::move(answers[lane][i].text);
         item.repetition = repetition(answers[lane][i].ids);
         item.empty = item.answer.find_first_not_of(" \t\n\v\f\r") == std::string::npos;
-        if (inputs.job.evaluation.judge == JudgeKind::none) continue;
-        const int question = material.questions[material.asked[i]];
-        const auto [verdict, is_new] = verdicts.try_emplace({question, item.answer});
-        if (is_new) verdict->second = judge_exact(behaviour_question(question), item.answer);
-        put_verdict(verdict->second, item);
       }
   }
-  [[nodiscard]] const Question& behaviour_question(int question) const {
-    return inputs.behaviour.questions.at(static_cast<std::size_t>(question));
+
+  /// The answers of all lanes together.
+  void judge_answers(const Tick& tick, Items& items) const {
+    std::vector<Reply> replies;
+    for (const std::vector<Item>& lane : items)
+      for (const std::size_t place : material.asked)
+        replies.push_back({.question = material.questions[place], .answer = lane[place].answer});
+    const std::vector<Verdict> verdicts = inputs.judge->judge(replies, tick);
+    auto verdict = verdicts.begin();
+    for (std::vector<Item>& lane : items)
+      for (const std::size_t place : material.asked) static_cast<Verdict&>(lane[place]) = *verdict++;
   }
 
   void put_choices(const std::vector<TokenBatch>& batches, const LaneEdits& edits, const Tick& tick,

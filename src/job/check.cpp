@@ -7,6 +7,18 @@
 namespace headsweep {
 namespace {
 
+/// The words that stand in braces with nothing but letters and underscores.
+std::vector<std::string> names_in_braces(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t open = text.find('{'); open != std::string::npos; open = text.find('{', open + 1)) {
+    const auto* letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    const std::size_t close = text.find_first_not_of(letters, open + 1);
+    if (close != std::string::npos && text[close] == '}' && close > open + 1)
+      names.push_back(text.substr(open + 1, close - open - 1));
+  }
+  return names;
+}
+
 class JobCheck {
  public:
   JobCheck(const JobSpec& job, const JobPlaces& places) : job_(job), places_(places) {}
@@ -14,6 +26,9 @@ class JobCheck {
   void run() const {
     check_split();
     check_prompt();
+    const JudgeSpec& judge = job_.evaluation.judge;
+    if (judge.by_model()) check_judge(judge.truth, "evaluation.judge.truth");
+    if (!judge.info.folder.empty()) check_judge(judge.info, "evaluation.judge.info");
     for (const LocationSpec& set : job_.locations) check_match(set);
     for (std::size_t i = 0; i < job_.edits.size(); ++i)
       check_edit(job_.edits[i], cat("edits[", i, "].", to_text(job_.edits[i].kind)));
@@ -52,6 +67,19 @@ class JobCheck {
     const bool once = first != std::string::npos && prompt.find(slot, first + 1) == std::string::npos;
     require(once, place("behaviour.prompt"), describe(yaml_text(prompt)),
             " found, a text that holds {question} once is due");
+  }
+
+  /// Words in braces are slots; other braces are text.
+  void check_judge(const JudgePrompt& asked, const std::string& key) const {
+    const std::vector<std::string> slots = {"question", "answer"};
+    for (const std::string& name : names_in_braces(asked.prompt))
+      require(std::find(slots.begin(), slots.end(), name) != slots.end(), place(key + ".prompt"), "slot {",
+              name, "} found", did_you_mean(name, slots), ", {question} and {answer} are known");
+    for (const std::string& name : slots)
+      require(asked.prompt.find("{" + name + "}") != std::string::npos, place(key + ".prompt"),
+              describe(yaml_text(asked.prompt)), " found, a text that holds {", name, "} is due");
+    require(asked.yes != asked.no, place(key + ".no"), describe(yaml_text(asked.no)),
+            " found, another text than that of yes is due");
   }
 
   [[nodiscard]] const LocationSpec& find_set(const std::string& name, const std::string& key) const {

@@ -6,22 +6,13 @@
 //   visit.named(key, sets)              a map from names of the user's choice
 //   visit.listed(key, edits)            a list
 //   visit.composed(key)                 what compose_job has done by then
+//   visit.either(key, value, struct)    a single value, or a map with keys of its own: see Either
 #pragma once
 
-#include <string>
-
 #include "job/compose.hpp"
-#include "job/leaf.hpp"
+#include "job/judge_keys.hpp"
 
 namespace headsweep {
-
-struct JobKey {
-  std::string name;
-  std::string meaning = "";
-  JobLimits limits = {};
-  bool due = false;
-  std::string clash = "";  ///< why this key may not stand here, beside the other keys; empty: it may
-};
 
 // Wrappers of structs that more than one key fills.
 struct RandomKeys {
@@ -228,8 +219,11 @@ void visit_keys(Visit& visit, ItiSpec& iti) {
 template <class Visit>
 void visit_keys(Visit& visit, EvaluationSpec& evaluation) {
   const JobLimits measured = at_least(static_cast<double>(SplitPart::val));
-  visit({.name = "judge", .meaning = "exact: an answer counts if it is one of the references"},
-        evaluation.judge);
+  visit.either({.name = "judge",
+                .meaning = "exact: an answer counts if it is one of the references; a map names models",
+                .limits = or_map()},
+               evaluation.judge.kind, evaluation.judge,
+               evaluation.judge.by_model() ? Either::map : Either::value);
   visit({.name = "max_new_tokens", .meaning = "longest answer", .limits = from(1, 10'000)},
         evaluation.max_new_tokens);
   visit({.name = "stop",

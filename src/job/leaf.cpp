@@ -129,14 +129,15 @@ std::string allowed(const std::string&, const JobLimits& limits) {
   return limits.length > 0 ? "a text that is not empty" : "a text";
 }
 std::string allowed(const std::filesystem::path&, const JobLimits& limits) {
-  return limits.length > 0 ? "a path" : "a path or \"\"";
+  return cat(limits.length > 0 ? "a path" : "a path or \"\"", limits.map ? ", or a map," : "");
 }
 std::string allowed(const Head&, const JobLimits&) { return "a head like L5.H12"; }
 std::string allowed(const LearningRates&, const JobLimits&) {
   return "a map from numbers of heads (or lora) to numbers above 0";
 }
-std::string allowed_words(const std::vector<std::string>& words) {
+std::string allowed_words(const std::vector<std::string>& words, const JobLimits& limits) {
   if (words.size() == 1) return words[0];
+  if (limits.map) return join(words, ", ") + " or a map";
   return join({words.begin(), words.end() - 1}, ", ") + " or " + words.back();
 }
 
@@ -196,10 +197,11 @@ void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& 
   }
 }
 
-int read_word(const YamlValue& value, const YamlPlace& place, const std::vector<std::string>& words) {
+int read_word(const YamlValue& value, const YamlPlace& place, const std::vector<std::string>& words,
+              const std::string& due) {
   const auto found = is_word(value) ? std::find(words.begin(), words.end(), value.text) : words.end();
   if (found != words.end()) return static_cast<int>(found - words.begin());
-  refuse(value, place, allowed_words(words), did_you_mean(value.text, words));
+  refuse(value, place, due, did_you_mean(value.text, words));
 }
 
 YamlValue write_leaf(int value) { return yaml_word(to_text(value)); }

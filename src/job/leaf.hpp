@@ -21,12 +21,17 @@ struct JobLimits {
   bool open = false;       ///< `least` itself is not allowed
   std::size_t length = 0;  ///< least number of items of a list, or of characters of a text
   bool name = false;       ///< texts are names: see is_job_name
+  bool map = false;        ///< a map of keys may stand in the value's place
 };
 inline JobLimits from(double least, double most) { return {.least = least, .most = most}; }
 inline JobLimits at_least(double least) { return {.least = least}; }
 inline JobLimits above(double least) { return {.least = least, .open = true}; }
 inline JobLimits filled(JobLimits limits = {}) {
   limits.length = 1;
+  return limits;
+}
+inline JobLimits or_map(JobLimits limits = {}) {
+  limits.map = true;
   return limits;
 }
 inline JobLimits names() { return {.length = 1, .name = true}; }
@@ -78,7 +83,7 @@ std::string allowed(const std::string&, const JobLimits& limits);
 std::string allowed(const std::filesystem::path&, const JobLimits& limits);
 std::string allowed(const Head&, const JobLimits& limits);
 std::string allowed(const LearningRates&, const JobLimits& limits);
-std::string allowed_words(const std::vector<std::string>& words);
+std::string allowed_words(const std::vector<std::string>& words, const JobLimits& limits = {});
 template <JobEnum E>
 std::vector<std::string> words_within(E value, const JobLimits& limits) {
   std::vector<std::string> words = words_of(value);
@@ -86,7 +91,7 @@ std::vector<std::string> words_within(E value, const JobLimits& limits) {
 }
 template <JobEnum E>
 std::string allowed(E value, const JobLimits& limits) {
-  return allowed_words(words_within(value, limits));
+  return allowed_words(words_within(value, limits), limits);
 }
 template <class T>
 std::string allowed(const std::vector<T>&, const JobLimits& limits) {
@@ -105,13 +110,15 @@ void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& 
                std::filesystem::path& out);
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, Head& out);
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, LearningRates& out);
-/// The position of the value among the words.
-int read_word(const YamlValue& value, const YamlPlace& place, const std::vector<std::string>& words);
+/// The position of the value among the words; `due` says what they are.
+int read_word(const YamlValue& value, const YamlPlace& place, const std::vector<std::string>& words,
+              const std::string& due);
 [[noreturn]] void refuse(const YamlValue& found, const YamlPlace& place, const std::string& due,
                          const std::string& hint = "");
 template <JobEnum E>
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, E& out) {
-  out = static_cast<E>(limits.least.value_or(0) + read_word(value, place, words_within(out, limits)));
+  const auto words = words_within(out, limits);
+  out = static_cast<E>(limits.least.value_or(0) + read_word(value, place, words, allowed(out, limits)));
 }
 template <class T>
 void read_leaf(const YamlValue& value, const YamlPlace& place, const JobLimits& limits, std::vector<T>& out) {

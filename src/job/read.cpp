@@ -32,6 +32,10 @@ class KeyNames {
     names.push_back(key.name);
   }
   void composed(const JobKey& key) { names.push_back(key.name); }
+  template <class T, class Section>
+  void either(const JobKey& key, T&, Section&, Either) {
+    names.push_back(key.name);
+  }
   std::vector<std::string> names;
 };
 
@@ -89,6 +93,16 @@ class KeyReader {
     then(key);
   }
   void composed(const JobKey&) {}
+
+  template <class T, class Section>
+  void either(const JobKey& key, T& value, Section& section, Either) {
+    const YamlValue* found = take(key, allowed(value, key.limits));
+    if (found == nullptr) return;
+    if (found->kind == YamlValue::Kind::map)
+      read_section(*found, at(*found), section);
+    else
+      read_leaf(*found, at(*found), key.limits, value);
+  }
 
   /// Reads a whole map; a key that the section does not know is refused before one that is missing.
   template <class Section>

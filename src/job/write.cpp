@@ -49,6 +49,16 @@ class KeyWriter {
   }
   void composed(const JobKey&) {}
 
+  /// A value that is written as a value; of a path that is empty, nothing.
+  template <class T, class Section>
+  void either(const JobKey& key, T& value, Section& map, Either as) {
+    if (as == Either::map) return section(key, map);
+    if constexpr (std::is_same_v<T, std::filesystem::path>) {
+      if (value.empty()) return;
+    }
+    (*this)(key, value);
+  }
+
  private:
   void put(const std::string& key, YamlValue value) {
     value.key = key;
@@ -105,6 +115,12 @@ class KeyLister {
   }
   void composed(const JobKey& key) {
     rows.push_back({prefix_ + key.name, "a job file or a list of them", "", key.meaning});
+  }
+
+  template <class T, class Section>
+  void either(const JobKey& key, T& value, Section& map, Either) {
+    (*this)(key, value);
+    section(key, map);
   }
 
   std::vector<std::vector<std::string>> rows;  ///< name, allowed, default, meaning

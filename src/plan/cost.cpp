@@ -76,16 +76,29 @@ double evaluation_cost(const JobSpec& job, const Workload& work, const FlopCount
   return cost;
 }
 
+/// Every lane's answers are read as texts of their own; that lanes often agree is not counted on.
+double judging_cost(const JobSpec& job, const DataSize& data, const Workload& work, double lanes,
+                    double spare_rows) {
+  double answers = 0;
+  for (const SplitPart part : job.evaluation.answers) answers += lanes * work.questions(part);
+  double cost = 0;
+  for (const JudgeSize& judge : data.judges) {
+    const FlopCount flops(judge.shape, 0, 1, spare_rows);
+    cost += judge.prompts * flops.forward({answers, judge.text_tokens, 1, judge.call_tokens}, false);
+  }
+  return cost;
+}
+
 }  // namespace
 
 double block_cost(const JobSpec& job, const DataSize& data, const Plan& plan, const Block& block,
                   double spare_rows) {
   const Trial& trial = plan.at(block.trials.at(0));
-  const FlopCount flops(plan.shape, plan.at(trial.location).first_layer(),
-                        static_cast<double>(block.trials.size()), spare_rows);
+  const auto lanes = static_cast<double>(block.trials.size());
+  const FlopCount flops(plan.shape, plan.at(trial.location).first_layer(), lanes, spare_rows);
   const Workload work(job, data);
   const bool kept = job.run.prefixes == Prefixes::kept;
-  double cost = evaluation_cost(job, work, flops, kept);
+  double cost = evaluation_cost(job, work, flops, kept) + judging_cost(job, data, work, lanes, spare_rows);
   if (trial.edit != EditKind::iti) cost += job.training.epochs * flops.train(work.training(), kept);
   return cost;
 }

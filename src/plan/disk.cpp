@@ -19,6 +19,7 @@ double item_bytes(const JobSpec& job, const Workload& work) {
   };
   double bytes = bytes_an_item;
   if (on_test(spec.answers)) bytes += bytes_a_token * work.new_tokens();
+  if (on_test(spec.answers) && spec.judge.by_model()) bytes += 4 * bytes_a_number;  // probabilities
   if (on_test(spec.choice)) bytes += 2 * bytes_a_number;  // mc2 and mc3; mc1 is a flag
   if (on_test(spec.drift)) bytes += bytes_a_number;
   return bytes;

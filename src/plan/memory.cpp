@@ -70,16 +70,35 @@ double kept_tokens(const JobSpec& job, const DataSize& data, const Workload& wor
   return kept + (job.evaluation.drift.empty() ? 0 : data.text_tokens);
 }
 
+double weight_bytes(const ModelShape& shape, double low, bool tied) {
+  const Widths w(shape);
+  const double layer = w.hidden * (2 * w.outputs + w.keys + 3 * w.inner);
+  const double words = static_cast<double>(shape.vocab) * w.hidden;
+  return low * (shape.layers * layer + (tied ? 1 : 2) * words) + 4 * w.hidden;
+}
+
+/// Of all judges, which stay, and of one call of the largest.
+double judge_bytes(const JobSpec& job, const DataSize& data) {
+  const double low = low_bytes(job);
+  double weights = 0, call = 0;
+  for (const JudgeSize& judge : data.judges) {
+    weights += weight_bytes(judge.shape, low, judge.tied);
+    const double texts = job.evaluation.judge.texts;
+    call = std::max(call, scoring_bytes(job, judge.shape, judge.call_tokens) +
+                              low * texts * static_cast<double>(judge.shape.vocab));
+  }
+  return weights + call;
+}
+
 }  // namespace
 
 MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const DataSize& data, bool tied) {
   const Widths w(shape);
   const Workload work(job, data);
   const double low = low_bytes(job);
-  const double layer = w.hidden * (2 * w.outputs + w.keys + 3 * w.inner);
-  const double words = static_cast<double>(shape.vocab) * w.hidden;
   MemoryAccount account;
-  account.weights = low * (shape.layers * layer + (tied ? 1 : 2) * words) + 4 * w.hidden;
+  account.weights = weight_bytes(shape, low, tied);
+  account.judges = judge_bytes(job, data);
   account.prefixes = kept_tokens(job, data, work) * (low * w.outputs + 4 * w.hidden);
   const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).tokens);
   const Texts texts = work.training();

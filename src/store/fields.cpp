@@ -9,6 +9,10 @@ Field<Metrics, float> metric(const char* name) {
   return field<Metrics, float, Member>(name);
 }
 template <auto Member>
+Field<Verdict, float> verdict(const char* name) {
+  return field<Verdict, float, Member>(name);
+}
+template <auto Member>
 Field<Item, float> item(const char* name) {
   return field<Item, float, Member>(name);
 }
@@ -39,12 +43,22 @@ const std::vector<Field<Item, float>>& item_fields() {
   static const std::vector<Field<Item, float>> fields = {item<&Item::truth>("truth"),
                                                          item<&Item::info>("info"),
                                                          item<&Item::p_truth>("p_truth"),
+                                                         item<&Item::p_truth_no>("p_truth_no"),
                                                          item<&Item::p_info>("p_info"),
+                                                         item<&Item::p_info_no>("p_info_no"),
                                                          item<&Item::mc1>("mc1"),
                                                          item<&Item::mc2>("mc2"),
                                                          item<&Item::mc3>("mc3"),
                                                          item<&Item::kl_answer>("kl_answer"),
                                                          item<&Item::repetition>("repetition")};
+  return fields;
+}
+
+const std::vector<Field<Verdict, float>>& verdict_fields() {
+  static const std::vector<Field<Verdict, float>> fields = {
+      verdict<&Verdict::truth>("truth"),     verdict<&Verdict::info>("info"),
+      verdict<&Verdict::p_truth>("p_truth"), verdict<&Verdict::p_truth_no>("p_truth_no"),
+      verdict<&Verdict::p_info>("p_info"),   verdict<&Verdict::p_info_no>("p_info_no")};
   return fields;
 }
 

@@ -27,6 +27,8 @@ Field<Record, Value> field(const char* name) {
 
 const std::vector<Field<Metrics, float>>& metric_fields();
 const std::vector<Field<Item, float>>& item_fields();
+/// Of those, and of references, what a judge says.
+const std::vector<Field<Verdict, float>>& verdict_fields();
 const std::vector<Field<Item, std::uint8_t>>& item_flags();
 const std::vector<Field<TrialRecord, float>>& trial_floats();
 const std::vector<Field<TrialRecord, std::int32_t>>& trial_integers();

@@ -1,15 +1,12 @@
 // store/gather: parts -> results.h5, one part in memory at a time. First pass: the numbers of every trial and
 // the sizes of the rest; second pass: items, curves and edits.
-#include <fcntl.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <headsweep/store.hpp>
 #include <unordered_map>
 
 #include "store/header.hpp"
+#include "store/new_file.hpp"
 #include "store/trials.hpp"
 
 namespace headsweep {
@@ -132,36 +129,13 @@ void write_file_of(const fs::path& temporary, const SweepHeader& header, const S
   file.close();
 }
 
-/// Flushes what was written and puts it in its place.
-void put_in_place(const fs::path& temporary, const fs::path& file) {
-  const auto sync = [&](const fs::path& what) {
-    const int descriptor = ::open(what.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool ok = descriptor >= 0 && ::fsync(descriptor) == 0;
-    if (descriptor >= 0) ::close(descriptor);
-    return ok;
-  };
-  const bool ok = sync(temporary) && ::rename(temporary.c_str(), file.c_str()) == 0;
-  require(ok, file.string(), ": cannot be put in place: ", std::strerror(errno));
-  sync(file.parent_path());
-}
-
 }  // namespace
 
 Gathered write_results(const fs::path& file, const SweepHeader& header, const std::vector<fs::path>& parts) {
   const Survey survey = survey_parts(header, parts);
   const fs::path target = fs::absolute(file);
   check_room(target.parent_path(), room_for(header, survey), file);
-  const fs::path temporary = cat(target.string(), ".tmp-", host_name(), "-", ::getpid());
-  try {
-    write_file_of(temporary, header, survey, parts);
-    put_in_place(temporary, target);
-  } catch (const h5::Failure& failure) {
-    ::unlink(temporary.c_str());
-    throw BadInput(cat(file.string(), ": cannot be written: ", failure.what()));
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  put_new_file(file, [&](const fs::path& temporary) { write_file_of(temporary, header, survey, parts); });
   return count(survey);
 }
 

@@ -118,6 +118,11 @@ File File::create_image() {
           0};
 }
 
+File File::open_to_change(const std::filesystem::path& file) {
+  const Handle access = writer_access_list(H5F_LIBVER_V110);
+  return {Handle(H5Fopen(file.c_str(), H5F_ACC_RDWR, access.id()), H5Fclose, "open"), UINT64_MAX};
+}
+
 File File::open(const std::filesystem::path& file) {
   const Handle access = access_list();
   Handle handle(H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, "open");
@@ -202,23 +207,30 @@ bool File::has_scale(const std::string& path, unsigned axis) {
   return H5DSget_num_scales(dataset(path).handle.id(), axis) == 1;
 }
 
-void File::set_attribute(const std::string& path, const std::string& name, const std::string& text) {
-  const std::size_t width = std::max<std::size_t>(text.size(), 1);
-  const Handle type = text_type(width);
+void File::put_attribute(const std::string& path, const std::string& name, std::int64_t type,
+                         std::int64_t memory_type, const void* value) {
+  const auto there = H5Aexists_by_name(file_.id(), path.c_str(), name.c_str(), H5P_DEFAULT);
+  check(there, name);
+  if (there > 0) check(H5Adelete_by_name(file_.id(), path.c_str(), name.c_str(), H5P_DEFAULT), name);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose, name);
-  const Handle attribute(H5Acreate_by_name(file_.id(), path.c_str(), name.c_str(), type.id(), space.id(),
+  const Handle attribute(H5Acreate_by_name(file_.id(), path.c_str(), name.c_str(), type, space.id(),
                                            H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
                          H5Aclose, name);
+  check(H5Awrite(attribute.id(), memory_type, value), name);
+}
+
+void File::set_attribute(const std::string& path, const std::string& name, const std::string& text) {
+  const Handle type = text_type(std::max<std::size_t>(text.size(), 1));
   const std::string padded = text.empty() ? std::string(1, '\0') : text;
-  check(H5Awrite(attribute.id(), type.id(), padded.data()), name);
+  put_attribute(path, name, type.id(), type.id(), padded.data());
 }
 
 void File::set_attribute(const std::string& path, const std::string& name, std::int64_t value) {
-  const Handle space(H5Screate(H5S_SCALAR), H5Sclose, name);
-  const Handle attribute(H5Acreate_by_name(file_.id(), path.c_str(), name.c_str(), H5T_STD_I64LE, space.id(),
-                                           H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                         H5Aclose, name);
-  check(H5Awrite(attribute.id(), H5T_NATIVE_INT64, &value), name);
+  put_attribute(path, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+}
+
+void File::set_attribute(const std::string& path, const std::string& name, double value) {
+  put_attribute(path, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
 }
 
 }  // namespace headsweep::h5

@@ -36,6 +36,8 @@ struct Rows {
 class File {
  public:
   static File create(const std::filesystem::path& file);
+  /// An existing file, written by this program, whose rows and attributes are to change.
+  static File open_to_change(const std::filesystem::path& file);
   static File create_image();  ///< lives in memory alone
   /// Read-only. A file from outside is not trusted: links that lead out, virtual and external data, filters
   /// other than deflate and shuffle, and reads far larger than the file are refused.
@@ -47,8 +49,10 @@ class File {
 
   void create_dataset(const std::string& path, const Shape& shape);
   void write_rows(const std::string& path, Rows rows, const void* values);
+  /// An attribute that is there is replaced.
   void set_attribute(const std::string& path, const std::string& name, const std::string& text);
   void set_attribute(const std::string& path, const std::string& name, std::int64_t value);
+  void set_attribute(const std::string& path, const std::string& name, double value);
   void make_scale(const std::string& path, const std::string& name);
   void attach_scale(const std::string& path, unsigned axis, const std::string& scale);
   [[nodiscard]] bool has_scale(const std::string& path, unsigned axis);
@@ -74,6 +78,9 @@ class File {
   File(Handle file, std::uint64_t read_limit) : file_(std::move(file)), read_limit_(read_limit) {}
   Dataset& dataset(const std::string& path);
   void make_groups(const std::string& path);
+  /// A scalar attribute; types are HDF5's.
+  void put_attribute(const std::string& path, const std::string& name, std::int64_t type,
+                     std::int64_t memory_type, const void* value);
   std::uint64_t bytes_of(const std::string& path, Rows rows);
   void read_rows(const std::string& path, Rows rows, void* values);
   void list(const std::string& group, int depth, std::vector<std::string>* found) const;

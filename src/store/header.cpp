@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <headsweep/json.hpp>
 
+#include "store/fields.hpp"
 #include "store/items.hpp"
 
 namespace headsweep {
@@ -118,6 +119,23 @@ void write_baseline(ColumnWriter* out, const SweepHeader& header) {
                }));
 }
 
+void write_references(ColumnWriter* out, const std::vector<Reference>& rows) {
+  using Row = Reference;
+  out->write("judge/question", column_of<std::int32_t>(rows, [](const Row& row) { return row.question; }));
+  out->write("judge/kind", column_of<std::uint8_t>(
+                               rows, [](const Row& row) { return static_cast<std::uint8_t>(row.kind); }));
+  out->write("judge/answer", column_of<std::string>(rows, [](const Row& row) { return row.answer; }));
+  for (const auto& field : verdict_fields())
+    out->write(cat("judge/", field.name),
+               column_of<float>(rows, [&](const Row& row) { return field.get(row.verdict); }));
+}
+
+/// What the settings say: exact, none or model.
+std::string judge_of(const SweepIdentity& identity) {
+  const auto word = identity.settings.find("evaluation.judge");
+  return word == identity.settings.end() ? "model" : word->second;
+}
+
 }  // namespace
 
 std::string sweep_hash(const SweepIdentity& identity) {
@@ -148,6 +166,7 @@ Extents extents_of(const SweepHeader& header) {
           {"block", plan.blocks.size()},
           {"head_row", static_cast<std::uint64_t>(plan.shape.layers * plan.shape.heads)},
           {"fold", folds},
+          {"reference", header.references.size()},
           {"question", header.questions.size()},
           {"item", items},
           {"head_channel", static_cast<std::uint64_t>(plan.shape.head_dim)},
@@ -169,6 +188,7 @@ void write_attributes(h5::File* file, const SweepHeader& header) {
       {"model_hash", identity.model_hash},
       {"data_hash", identity.data_hash},
       {"sweep_hash", sweep_hash(identity)},
+      {"judged_by", judge_of(identity)},
       {"localisers", header.localiser.empty() ? "" : "probe"}};
   for (const auto& [name, text] : texts) file->set_attribute("/", name, text);
   const std::pair<const char*, int> numbers[] = {{"layers", shape.layers},
@@ -179,6 +199,16 @@ void write_attributes(h5::File* file, const SweepHeader& header) {
                                                  {"kv_heads", shape.kv_heads},
                                                  {"vocab", shape.vocab}};
   for (const auto& [name, number] : numbers) file->set_attribute("/", name, std::int64_t{number});
+  write_quality(file, header.references);
+}
+
+void write_quality(h5::File* file, const std::vector<Reference>& references) {
+  const JudgeQuality quality = quality_of(references);
+  const std::pair<const char*, double> shares[] = {{"judge_truth_sensitivity", quality.truth_sensitivity},
+                                                   {"judge_truth_specificity", quality.truth_specificity},
+                                                   {"judge_info_sensitivity", quality.info_sensitivity},
+                                                   {"judge_info_specificity", quality.info_specificity}};
+  for (const auto& [name, share] : shares) file->set_attribute("/", name, share);
 }
 
 void write_probe(ColumnWriter* out, const SweepHeader& header) {
@@ -208,6 +238,7 @@ void write_design(ColumnWriter* out, const SweepHeader& header) {
   write_questions(out, header);
   write_plan(out, header.plan);
   write_baseline(out, header);
+  write_references(out, header.references);
   out->expect_all({Origin::header, Origin::header_and_part});
 }
 

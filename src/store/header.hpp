@@ -13,6 +13,8 @@ Extents extents_of(const SweepHeader& header);
 std::vector<std::int32_t> test_questions(const SweepHeader& header, int fold);
 
 void write_attributes(h5::File* file, const SweepHeader& header);
+/// How well the judge knows the references, as root attributes.
+void write_quality(h5::File* file, const std::vector<Reference>& references);
 /// Every column of origin `probe`.
 void write_probe(ColumnWriter* out, const SweepHeader& header);
 /// Every column of origin `header` or `header_and_part`.
@@ -25,6 +27,7 @@ std::vector<HeadRows> read_probe(ColumnReader* in);
 std::vector<Location> read_locations(ColumnReader* in, h5::Rows rows, int heads);
 std::vector<QuestionRow> read_questions(ColumnReader* in);
 SweepHeader::Baseline read_baseline(ColumnReader* in, std::uint64_t fold);
+std::vector<Reference> read_references(ColumnReader* in);
 EditKind parse_edit(const std::string& text);
 
 }  // namespace headsweep

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <headsweep/json.hpp>
 
+#include "store/fields.hpp"
 #include "store/header.hpp"
 #include "store/items.hpp"
 
@@ -136,6 +137,25 @@ SweepHeader::Baseline read_baseline(ColumnReader* in, std::uint64_t fold) {
           read_metrics(in, "baseline/test", {fold, 1}).front(), read_items(in, baseline_items, fold)};
 }
 
+std::vector<Reference> read_references(ColumnReader* in) {
+  const auto question = in->read<std::int32_t>("judge/question");
+  const auto kind = in->read<std::uint8_t>("judge/kind");
+  const auto answer = in->read_texts("judge/answer");
+  std::vector<Reference> references(question.size());
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    sound(question[i] >= 0 && question[i] < in->size("question"), "judge/question: ", question[i], " of ",
+          in->size("question"), " questions");
+    sound(kind[i] <= 2, "judge/kind: ", int{kind[i]}, ", 0 to 2 are allowed");
+    references[i] = {
+        .question = question[i], .kind = static_cast<ReferenceKind>(kind[i]), .answer = answer[i]};
+  }
+  for (const auto& field : verdict_fields()) {
+    const auto values = in->read<float>(cat("judge/", field.name));
+    for (std::size_t i = 0; i < references.size(); ++i) field.set(references[i].verdict, values[i]);
+  }
+  return references;
+}
+
 SweepHeader read_design(ColumnReader* in) {
   SweepHeader header;
   header.identity = {parse_settings(in->attribute("settings")), in->attribute("model_hash"),
@@ -159,6 +179,7 @@ SweepHeader read_design(ColumnReader* in) {
   header.questions = read_questions(in);
   for (int fold = 0; fold < header.plan.folds; ++fold)
     header.baseline.push_back(read_baseline(in, static_cast<std::uint64_t>(fold)));
+  header.references = read_references(in);
   return header;
 }
 

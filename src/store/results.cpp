@@ -103,16 +103,27 @@ ResultsFile::Row ResultsFile::trial(TrialId id) const {
     result.record = read_trials(&in, row, LongValues::read).front();
     result.record.trial = id;
     result.record.trial_hash = in.read_texts("trials/hash", row).front();
-    result.item_question =
-        in.read_rows<std::int32_t>("items/question", {static_cast<std::uint64_t>(result.fold), 1});
+    result.item_question = item_questions(result.fold);
     result.item_question.resize(result.record.items.size());
     return result;
   });
 }
 
+int ResultsFile::folds() const { return state_->in.size("fold"); }
+
+std::vector<int> ResultsFile::item_questions(int fold) const {
+  return reading(state_->file, [&] {
+    return state_->in.read_rows<std::int32_t>("items/question", {static_cast<std::uint64_t>(fold), 1});
+  });
+}
+
+std::vector<Reference> ResultsFile::references() const {
+  return reading(state_->file, [&] { return read_references(&state_->in); });
+}
+
 SweepHeader::Baseline ResultsFile::baseline(int fold) const {
-  require(fold >= 0 && fold < state_->in.size("fold"), state_->file.string(), ": fold ", fold, ", 0 to ",
-          state_->in.size("fold") - 1, " are there");
+  require(fold >= 0 && fold < folds(), state_->file.string(), ": fold ", fold, ", 0 to ", folds() - 1,
+          " are there");
   return reading(state_->file, [&] { return read_baseline(&state_->in, static_cast<std::uint64_t>(fold)); });
 }
 

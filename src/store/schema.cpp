@@ -18,6 +18,7 @@ void add_axes(Table* table) {
   axis("head_row", "row of heads: layer * heads of a layer + head");
   axis("fold", "fold; 0 without folds");
   axis("question", "row of questions");
+  axis("reference", "a reference answer of a question");
   axis("item", "place among the test questions of a fold");
   axis("step", "step of training, from 0");
   axis("block", "row of blocks");
@@ -160,8 +161,10 @@ void add_items(const Place& place, const std::string& bytes_prefix, Table* table
       {place.group, "count", i32, {place.axis}, "questions", "items evaluated; 0: none", place.origin});
   add("truth", f32, "1", "1 if the answer was judged true");
   add("info", f32, "1", "1 if the answer was judged informative");
-  add("p_truth", f32, "1", "probability that the judge gives to true");
-  add("p_info", f32, "1", "probability that the judge gives to informative");
+  add("p_truth", f32, "1", "probability of the judge's word for true");
+  add("p_truth_no", f32, "1", "probability of its word for not true; 1 - p_truth unless a model judged");
+  add("p_info", f32, "1", "probability of the judge's word for informative");
+  add("p_info_no", f32, "1", "probability of its word for not informative; 1 - p_info unless a model judged");
   add("mc1", f32, "1", "1 if the best answer beats every incorrect one");
   add("mc2", f32, "1", "normalised probability of the correct answers");
   add("mc3", f32, "1", "share of correct answers above every incorrect one");
@@ -210,6 +213,21 @@ void add_curves_and_edits(Table* table) {
                     "what is written: W_o b, or b itself for lora"});
 }
 
+void add_judge(Table* table) {
+  const auto add = [&](const char* name, ColumnType type, const char* units, const char* meaning) {
+    table->push_back({"judge", name, type, {"reference"}, units, meaning, Origin::header});
+  };
+  add("question", i32, "1", "row of questions");
+  add("kind", u8, "1", "0 correct, 1 refusal (true, not informative), 2 incorrect (informative, not true)");
+  add("answer", text, "text", "the reference");
+  add("truth", f32, "1", "1 if the judge calls it true");
+  add("info", f32, "1", "1 if the judge calls it informative");
+  add("p_truth", f32, "1", "probability of the judge's word for true");
+  add("p_truth_no", f32, "1", "probability of its word for not true");
+  add("p_info", f32, "1", "probability of the judge's word for informative");
+  add("p_info_no", f32, "1", "probability of its word for not informative");
+}
+
 Table make_schema() {
   Table table;
   add_axes(&table);
@@ -223,6 +241,7 @@ Table make_schema() {
   for (const char* part : {"validation", "test"})
     add_metrics({"baseline", "fold", Origin::header}, part, &table);
   add_items({"baseline/items", "fold", Origin::header}, "baseline", &table);
+  add_judge(&table);
   return table;
 }
 

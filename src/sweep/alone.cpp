@@ -1,9 +1,7 @@
-// sweep: device and weights of a process of its own.
+// sweep: device, weights and judges of a process of its own.
 #include "sweep/alone.hpp"
 
 #include <headsweep/kernels.hpp>
-
-#include "sweep/stages.hpp"
 
 namespace headsweep {
 
@@ -22,7 +20,27 @@ at::Device choose_device_alone(const JobSpec& job) {
 Weights load_weights_alone(const JobSpec& job, const ModelConfig& config) {
   const at::Device device = choose_device_alone(job);
   if (device.is_cuda()) fix_gpu_arithmetic();
-  return load_weights(job.model.folder, config, load_options(job, device));
+  return load_weights(job.model.folder, config, load_options(job.model.precision, device));
+}
+
+Judges load_judges_alone(const JobSpec& job, const Behaviour& behaviour, at::Device device) {
+  return join_judges(job, behaviour, [&](const std::filesystem::path& folder) {
+    auto model = std::make_unique<Judges::Model>();
+    model->tokenizer = load_tokenizer(folder);
+    const LoadOptions options = load_options(job.model.precision, device);
+    model->shared.weights = load_weights(folder, read_config(folder), options);
+    return model;
+  });
+}
+
+std::vector<Reference> judge_references_alone(const Behaviour& behaviour, Judge& judge) {
+  std::vector<Reference> references = references_of(behaviour);
+  std::vector<Reply> replies;
+  for (const Reference& reference : references)
+    replies.push_back({.question = reference.question, .answer = reference.answer});
+  const std::vector<Verdict> verdicts = judge.judge(replies, [] {});
+  for (std::size_t i = 0; i < references.size(); ++i) references[i].verdict = verdicts[i];
+  return references;
 }
 
 }  // namespace headsweep

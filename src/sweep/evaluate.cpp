@@ -7,6 +7,7 @@
 #include <set>
 
 #include "sweep/alone.hpp"
+#include "sweep/judge_files.hpp"
 #include "sweep/measure.hpp"
 #include "sweep/new_results.hpp"
 #include "sweep/stages.hpp"
@@ -155,6 +156,7 @@ SweepHeader header_of(const EvalInputs& in, const Weights& weights, Ground& grou
                      .model_hash = hash_model(in.job.model.folder),
                      .data_hash = in.texts.hash,
                      .build = build_text() + ", on " + device_kind(weights.device())};
+  header.identity.settings.merge(judge_hashes(in.job));
   header.identity.settings[provenance_key] = sweep_hash(in.made.identity);
   if (header.identity.model_hash != in.made.identity.model_hash)
     log_line(cat(in.options.trials.results.string(), ": edits were made for another model"));
@@ -185,8 +187,10 @@ Gathered evaluate(const EvalInputs& in, const std::vector<TrialId>& chosen, NewR
   const auto groups = group_trials(in, chosen);
   require(!groups.empty(), in.options.trials.results.string(), ": none of the trials has an edit");
   const Weights weights = load_weights_alone(in.job, in.texts.config);
-  Ground ground(in.job, in.texts, weights);
+  const Judges judges = load_judges_alone(in.job, in.texts.behaviour, weights.device());
+  Ground ground(in.job, in.texts, weights, judges.judge);
   SweepHeader header = header_of(in, weights, ground, plan_of(in.made.plan, chosen));
+  header.references = judge_references_alone(in.texts.behaviour, *judges.judge);
   std::map<TrialId, TrialId> place_of;
   for (const TrialId id : chosen) place_of.emplace(id, TrialId{static_cast<int>(place_of.size())});
   std::size_t measured = 0;
@@ -253,6 +257,7 @@ Gathered evaluate_edits(const EvalOptions& options) {
   const JobSpec job = read_eval_job(options, results);
   at::set_num_threads(job.run.threads);
   const Texts texts = read_texts(job);
+  check_judges(job, texts.behaviour);
   const EvalInputs in{.options = options, .results = results, .made = made, .job = job, .texts = texts};
   require_made_here(in);
   require_fits(in);

@@ -2,6 +2,7 @@
 // weights' memory: the stored localiser ranks the heads.
 #include <headsweep/sweep.hpp>
 
+#include "sweep/judge_files.hpp"
 #include "sweep/stages.hpp"
 #include "sweep/tune.hpp"
 
@@ -14,11 +15,12 @@ SweepHeader extended(const SweepFolder& folder, JobSpec job) {
   SweepHeader header = *folder.read_header();
   const Texts texts = read_texts(job);
   const std::string begun_as = sweep_hash(header.identity);
-  const SweepIdentity identity{.settings = settings_of(job),
-                               .model_hash = hash_model(job.model.folder),
-                               .data_hash = texts.hash,
-                               .build = header.identity.build,
-                               .begun_as = begun_as};
+  SweepIdentity identity{.settings = settings_of(job),
+                         .model_hash = hash_model(job.model.folder),
+                         .data_hash = texts.hash,
+                         .build = header.identity.build,
+                         .begun_as = begun_as};
+  identity.settings.merge(judge_hashes(job));
   require_extends(folder.path(), header.identity, identity);
   const std::filesystem::path engine = folder.tune_file("engine.json");
   apply_tuning(read_file(engine), engine, job);

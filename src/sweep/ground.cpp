@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sweep/judge_files.hpp"
+
 namespace headsweep {
 namespace {
 
@@ -43,6 +45,26 @@ std::vector<ProbeText> read_probe_texts(const JobSpec& job, const Texts& texts, 
               " of its probe text, the model's vocabulary has ", texts.config.vocab);
   }
   return read;
+}
+
+/// By config.json alone; `data` says how long questions and answers are.
+std::vector<JudgeSize> judge_sizes(const JobSpec& job, const DataSize& data) {
+  constexpr double bytes_a_token = 4;
+  std::vector<JudgeSize> sizes;
+  for (const std::filesystem::path& folder : judge_folders(job)) {
+    const ModelConfig config = read_config(folder);
+    JudgeSize size{.shape = shape_of(config), .tied = config.tied, .prompts = 0};
+    for (const JudgePrompt* asked : asked_of_models(job)) {
+      if (asked->folder != folder) continue;
+      const double tokens =
+          static_cast<double>(asked->prompt.size()) / bytes_a_token + data.prompt_tokens + data.answer_tokens;
+      size.text_tokens = (size.text_tokens * size.prompts + tokens) / (size.prompts + 1);
+      ++size.prompts;
+    }
+    size.call_tokens = size.text_tokens * job.evaluation.judge.texts;
+    sizes.push_back(size);
+  }
+  return sizes;
 }
 
 bool names(const std::vector<SplitPart>& parts, SplitPart part) {
@@ -100,10 +122,12 @@ DataSize size_of_data(const JobSpec& job, const Texts& texts) {
   size.answers_per_question = answers / questions;
   size.answer_tokens = tokens / answers;
   for (const auto& document : texts.documents) size.text_tokens += static_cast<double>(document.size());
+  size.judges = judge_sizes(job, size);
   return size;
 }
 
-FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights, int fold)
+FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights,
+                       std::shared_ptr<Judge> judge, int fold)
     : job_(job), weights_(weights), fold_(fold) {
   const Split& split = texts.splits.at(static_cast<std::size_t>(fold));
   const auto pairs_of = [&](SplitPart part) {
@@ -119,6 +143,7 @@ FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& we
                                                                 .split = split,
                                                                 .documents = texts.documents,
                                                                 .job = job,
+                                                                .judge = std::move(judge),
                                                                 .keeps_prefixes = keeps_prefixes()});
 }
 
@@ -153,7 +178,7 @@ FoldGround::Measured& FoldGround::measured(EditFrom from) {
 FoldGround& Ground::fold(int fold) {
   if (!ground_ || current_ != fold) {
     ground_.reset();
-    ground_ = std::make_unique<FoldGround>(job_, texts_, weights_, fold);
+    ground_ = std::make_unique<FoldGround>(job_, texts_, weights_, judge_, fold);
     current_ = fold;
   }
   return *ground_;

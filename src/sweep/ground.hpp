@@ -32,7 +32,8 @@ DataSize size_of_data(const JobSpec& job, const Texts& texts);
 /// One fold's pairs and evaluation, and the training batches of the seed last asked for.
 class FoldGround {
  public:
-  FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights, int fold);
+  FoldGround(const JobSpec& job, const Texts& texts, const Weights& weights, std::shared_ptr<Judge> judge,
+             int fold);
   [[nodiscard]] const Evaluation& evaluation() const { return *evaluation_; }
   [[nodiscard]] TrainingInputs training(std::uint64_t seed);
   /// Pairs that edits are measured on, packed for the token from which an edit acts.
@@ -59,14 +60,15 @@ class FoldGround {
 /// Folds made when first needed; one at a time is kept.
 class Ground {
  public:
-  Ground(const JobSpec& job, const Texts& texts, const Weights& weights)
-      : job_(job), texts_(texts), weights_(weights) {}
+  Ground(const JobSpec& job, const Texts& texts, const Weights& weights, std::shared_ptr<Judge> judge)
+      : job_(job), texts_(texts), weights_(weights), judge_(std::move(judge)) {}
   FoldGround& fold(int fold);
 
  private:
   const JobSpec& job_;
   const Texts& texts_;
   const Weights& weights_;
+  std::shared_ptr<Judge> judge_;
   int current_ = -1;
   std::unique_ptr<FoldGround> ground_;
 };

@@ -9,6 +9,7 @@
 #include "sweep/agree.hpp"
 #include "sweep/block_loop.hpp"
 #include "sweep/heart.hpp"
+#include "sweep/judges.hpp"
 #include "sweep/request.hpp"
 #include "sweep/stages.hpp"
 #include "sweep/todo.hpp"
@@ -35,9 +36,10 @@ SweepHeader prepare_header(const World& world, const HeaderInputs& in, SweepFold
   if (world.broadcast(stored ? "1" : "0") == "0") {
     log_line("probing every head ...");
     const std::vector<HeadTable> tables = run_localiser(world, in.job, in.texts, in.weights);
+    std::vector<Reference> references = judge_references(world, in.texts.behaviour, in.judge);
     all_do(world, [&] {
       if (world.rank() == 0)
-        folder.write_header(make_header(in, tables));
+        folder.write_header(make_header(in, tables, std::move(references)));
       else
         in.ground.fold(0);  // what the others need next, while the first measures the unedited model
     });
@@ -118,21 +120,25 @@ ExitCode sweep_folder(const World& world, const Request& request, const RunOptio
   const std::string ranks = map_of_ranks(world, request.device);
   const Texts& texts = request.texts;
   const TimeLimit& limit = request.limit;
-  const SharedWeights shared =
-      share_weights(world, request.job, texts.config, request.device, options.strict);
+  const ModelSpec& model = request.job.model;
+  const WeightSource source{
+      .folder = model.folder, .config = texts.config, .precision = model.precision, .strict = options.strict};
+  const SharedWeights shared = share_weights(world, source, request.device);
   const Weights& weights = shared.weights;
+  const Judges judges = load_judges(world, request.job, texts.behaviour, request.device, options.strict);
   log_line(ranks);
   if (!await_turn(world, folder, limit)) return stopped(folder);
   const JobSpec job = tune(world, request.job, texts, weights, folder);
   if (stop_asked(world, limit)) return stopped(folder);
-  Ground ground(job, texts, weights);
+  Ground ground(job, texts, weights, judges.judge);
   const SweepHeader header = prepare_header(world,
                                             {.job = job,
                                              .identity = request.identity,
                                              .options = options,
                                              .texts = texts,
                                              .weights = weights,
-                                             .ground = ground},
+                                             .ground = ground,
+                                             .judge = *judges.judge},
                                             folder);
   first_does(world, [&] { folder.prepared(); });
   if (stop_asked(world, limit)) return stopped(folder);

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "sweep/agree.hpp"
+#include "sweep/judge_files.hpp"
 #include "sweep/stages.hpp"
 
 namespace headsweep {
@@ -58,6 +59,7 @@ Request read_request(const World& world, const std::filesystem::path& job_file, 
     job = read_job(job_file, options.job_changes);
     at::set_num_threads(job.run.threads);
     request.texts = read_texts(job);
+    check_judges(job, request.texts.behaviour);
     const DataSize data = size_of_data(job, request.texts);
     const Plan plan = make_plan(job, shape_of(request.texts.config), data, nullptr);
     const DiskAccount disk = account_disk(job, data, plan);
@@ -70,19 +72,26 @@ Request read_request(const World& world, const std::filesystem::path& job_file, 
 
 void identify(const World& world, const RunOptions& options, Request& request) {
   const std::string kind = device_kind(request.device);
+  const bool reads = reads_weights(world, request.device);
+  std::map<std::string, std::string> judges;
   all_do(world, [&] {
-    request.identity = {
-        .settings = settings_of(request.job),
-        .model_hash = reads_weights(world, request.device) ? hash_model(request.job.model.folder) : "",
-        .data_hash = request.texts.hash,
-        .build = build_text() + ", on " + kind};
+    request.identity = {.settings = settings_of(request.job),
+                        .model_hash = reads ? hash_model(request.job.model.folder) : "",
+                        .data_hash = request.texts.hash,
+                        .build = build_text() + ", on " + kind};
+    if (reads) judges = judge_hashes(request.job);
   });
-  require_agreement(
-      world, {{"the program", build_text()},
-              {"hash of the job", hash_hex(cat(request.job.text, texts_of(request.identity.settings)))},
-              {"hash of the data", request.identity.data_hash},
-              {"hash of the model", request.identity.model_hash},
-              {"the processor", options.allow_other_build ? "" : kind}});
+  Fingerprint own = {
+      {"the program", build_text()},
+      {"hash of the job", hash_hex(cat(request.job.text, texts_of(request.identity.settings)))},
+      {"hash of the data", request.identity.data_hash},
+      {"hash of the model", request.identity.model_hash},
+      {"the processor", options.allow_other_build ? "" : kind}};
+  for (const char* asked : {"truth", "info"})
+    own.emplace_back(cat("hash of the ", asked, " judge"), judges[cat("evaluation.judge.", asked, ".hash")]);
+  require_agreement(world, own);
+  std::erase_if(judges, [](const auto& judge) { return judge.second.empty(); });
+  request.identity.settings.merge(judges);
 }
 
 }  // namespace headsweep

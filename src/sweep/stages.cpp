@@ -81,8 +81,8 @@ std::vector<SweepHeader::Baseline> measure_unedited(Ground& ground, int folds) {
   return baseline;
 }
 
-LoadOptions load_options(const JobSpec& job, at::Device device) {
-  const bool half = job.model.precision == Precision::bf16;
+LoadOptions load_options(Precision precision, at::Device device) {
+  const bool half = precision == Precision::bf16;
   require(!half || device.is_cuda() || kernels::has_bf16_products(), host_name(),
           ": model.precision: bf16 is asked for, but this CPU has no bfloat16 products (AVX512-BF16, AMX); "
           "use f32");
@@ -145,27 +145,25 @@ class Placer {
 };
 
 /// One copy a host, prepared by its first rank. Collective.
-SharedWeights load_on_hosts(const World& world, const JobSpec& job, const ModelConfig& config,
-                            LoadOptions load) {
+SharedWeights load_on_hosts(const World& world, const WeightSource& source, LoadOptions load) {
   SharedWeights shared;
-  all_do(world,
-         [&] { shared.memory = std::make_shared<NodeMemory>(world, weight_bytes(config, load.number)); });
+  const std::size_t bytes = weight_bytes(source.config, load.number);
+  all_do(world, [&] { shared.memory = std::make_shared<NodeMemory>(world, bytes); });
   load.place = Placer(*shared.memory);
   load.reads = world.node_rank() == 0;
-  all_do(world, [&] { shared.weights = load_weights(job.model.folder, config, load); });
+  all_do(world, [&] { shared.weights = load_weights(source.folder, source.config, load); });
   return shared;
 }
 
 /// Rank 0 reads and prepares, the GPUs get copies. Collective.
-SharedWeights load_on_gpus(const World& world, const JobSpec& job, const ModelConfig& config,
-                           LoadOptions load) {
+SharedWeights load_on_gpus(const World& world, const WeightSource& source, LoadOptions load) {
   fix_gpu_arithmetic();
   SharedWeights shared;
   // The reader's own errors (a malformed file, NaN) must be known to all before any rank waits for a
   // broadcast.
-  first_does(world, [&] { shared.weights = load_weights(job.model.folder, config, load); });
+  first_does(world, [&] { shared.weights = load_weights(source.folder, source.config, load); });
   load.reads = false;
-  if (world.rank() > 0) shared.weights = load_weights(job.model.folder, config, load);
+  if (world.rank() > 0) shared.weights = load_weights(source.folder, source.config, load);
   GpuGroup group(world, load.device.index());
   for (at::Tensor& tensor : tensors_of(shared.weights)) broadcast_from_first(group, tensor);
   return shared;
@@ -177,12 +175,11 @@ bool reads_weights(const World& world, at::Device device) {
   return device.is_cuda() ? world.rank() == 0 : world.node_rank() == 0;
 }
 
-SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
-                            at::Device device, bool strict) {
+SharedWeights share_weights(const World& world, const WeightSource& source, at::Device device) {
   LoadOptions load;
-  all_do(world, [&] { load = load_options(job, device); });
-  load.strict = strict;
-  return device.is_cuda() ? load_on_gpus(world, job, config, load) : load_on_hosts(world, job, config, load);
+  all_do(world, [&] { load = load_options(source.precision, device); });
+  load.strict = source.strict;
+  return device.is_cuda() ? load_on_gpus(world, source, load) : load_on_hosts(world, source, load);
 }
 
 std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, const Texts& texts,
@@ -221,7 +218,8 @@ HeadTable table_of(const HeadRows& rows, const ModelConfig& config) {
   return table;
 }
 
-SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables) {
+SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables,
+                        std::vector<Reference> references) {
   SweepHeader header;
   header.identity = in.identity;
   header.job_text = in.job.text;
@@ -236,6 +234,7 @@ SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& ta
   }
   header.plan = make_plan(in.job, shape_of(in.weights.config), size_of_data(in.job, in.texts), &ranking);
   header.questions = question_rows(in.job, in.texts);
+  header.references = std::move(references);
   header.baseline = measure_unedited(in.ground, header.plan.folds);
   return header;
 }

@@ -12,8 +12,8 @@ namespace headsweep {
 at::Device choose_device(const JobSpec& job, const World& world, bool share_gpus);
 /// What the bits of a device may hang on: the GPU's name, or the kind of CPU.
 std::string device_kind(at::Device device);
-/// How the job's weights are read; BadInput where this CPU has no products of their precision.
-LoadOptions load_options(const JobSpec& job, at::Device device);
+/// How weights are read; BadInput where this CPU has no products of their precision.
+LoadOptions load_options(Precision precision, at::Device device);
 /// Same bits on the same GPU: no float atomics, a fixed workspace for matrix products.
 void fix_gpu_arithmetic();
 /// Weights and the memory that they lie in, if that is shared.
@@ -21,9 +21,15 @@ struct SharedWeights {
   std::shared_ptr<NodeMemory> memory;
   Weights weights;
 };
+/// A model folder, and how it is read.
+struct WeightSource {
+  const std::filesystem::path& folder;
+  const ModelConfig& config;
+  Precision precision = Precision::f32;
+  bool strict = false;  ///< see LoadOptions
+};
 /// Weights on every rank: on CPU one prepared copy a host, on GPUs read by rank 0 and broadcast. Collective.
-SharedWeights share_weights(const World& world, const JobSpec& job, const ModelConfig& config,
-                            at::Device device, bool strict);
+SharedWeights share_weights(const World& world, const WeightSource& source, at::Device device);
 /// Whether this rank opens the model's files.
 bool reads_weights(const World& world, at::Device device);
 
@@ -38,12 +44,14 @@ struct HeaderInputs {
   const Texts& texts;
   const Weights& weights;
   Ground& ground;
+  Judge& judge;
 };
 /// The behaviour's questions with their parts in each fold.
 std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts);
 /// The unedited model, per fold.
 std::vector<SweepHeader::Baseline> measure_unedited(Ground& ground, int folds);
-SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables);
+SweepHeader make_header(const HeaderInputs& in, const std::vector<HeadTable>& tables,
+                        std::vector<Reference> references);
 /// The tables as stored and back: what a resume uses in place of probing again.
 HeadRows rows_of(const HeadTable& table);
 HeadTable table_of(const HeadRows& rows, const ModelConfig& config);

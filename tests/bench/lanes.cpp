@@ -69,7 +69,8 @@ void measure(benchmark::State& state) {
                                       .tokens = w.tokens,
                                       .split = w.split,
                                       .documents = w.documents,
-                                      .job = w.job});
+                                      .job = w.job,
+                                      .judge = make_judge(w.behaviour, w.job.evaluation.judge.kind)});
   const auto lanes = lanes_at(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   TrainingSpec spec = w.job.training;
   spec.start_b = 0.1;

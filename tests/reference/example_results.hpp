@@ -31,6 +31,8 @@ inline std::vector<Item> make_items(const std::vector<int>& questions, float log
     item.info = item.refused || item.empty ? 0.0F : 1.0F;
     item.p_truth = item.truth;
     item.p_info = item.info;
+    item.p_truth_no = 1 - item.truth;
+    item.p_info_no = 1 - item.info;
     item.mc1 = random->uniform() < p ? 1.0F : 0.0F;
     item.mc2 = std::min(1.0F, std::max(0.0F, p + 0.1F * normal(random)));
     item.mc3 = std::min(1.0F, std::max(0.0F, p + 0.1F * normal(random)));
@@ -135,6 +137,21 @@ inline TrialRecord make_record(const SweepHeader& header, const Trial& trial) {
   return record;
 }
 
+/// Three references a question; of each four a judge is wrong about one.
+inline std::vector<Reference> make_references(const std::vector<QuestionRow>& questions) {
+  std::vector<Reference> references;
+  for (std::size_t i = 0; i < questions.size(); ++i)
+    for (const auto kind : {ReferenceKind::correct, ReferenceKind::refusal, ReferenceKind::incorrect}) {
+      Reference& reference = references.emplace_back();
+      reference = {.question = static_cast<int>(i), .kind = kind, .answer = cat("Réference ", i, ".")};
+      const bool wrong = references.size() % 4 == 0;
+      reference.verdict.p_truth = wrong == (kind == ReferenceKind::incorrect) ? 0.75F : 0.125F;
+      reference.verdict.truth = reference.verdict.p_truth > 0.5F ? 1.0F : 0.0F;
+      reference.verdict.p_truth_no = 1 - reference.verdict.p_truth;
+    }
+  return references;
+}
+
 inline SweepHeader make_header(const Options& options) {
   SweepHeader header;
   header.identity = {{{"behaviour.prompt", "Q: {question} A:"},
@@ -151,6 +168,7 @@ inline SweepHeader make_header(const Options& options) {
   header.localiser = make_localiser(options);
   header.plan = make_plan(options, header.localiser);
   header.questions = make_questions(options);
+  header.references = make_references(header.questions);
   for (int fold = 0; fold < options.folds; ++fold) {
     Random random(6, "baseline", fold);
     SweepHeader::Baseline& baseline = header.baseline.emplace_back();

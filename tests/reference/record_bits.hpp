@@ -34,8 +34,8 @@ class Bits {
     return *this;
   }
   Bits& add(const Item& item) {
-    for (const float value : {item.truth, item.info, item.p_truth, item.p_info, item.mc1, item.mc2, item.mc3,
-                              item.kl_answer, item.repetition})
+    for (const float value : {item.truth, item.info, item.p_truth, item.p_truth_no, item.p_info,
+                              item.p_info_no, item.mc1, item.mc2, item.mc3, item.kl_answer, item.repetition})
       add(value);
     return add(item.refused).add(item.empty).add(item.answer);
   }

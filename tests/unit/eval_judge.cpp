@@ -40,6 +40,8 @@ TEST(Judge, TableOfAnswers) {
     EXPECT_EQ(verdict.info, row.info) << row.answer;
     EXPECT_EQ(verdict.p_truth, row.truth) << row.answer;
     EXPECT_EQ(verdict.p_info, row.info) << row.answer;
+    EXPECT_EQ(verdict.p_truth_no, 1 - row.truth) << row.answer;
+    EXPECT_EQ(verdict.p_info_no, 1 - row.info) << row.answer;
     EXPECT_EQ(verdict.refused, row.refused) << row.answer;
   }
 }

@@ -161,7 +161,7 @@ TEST(Evaluation, ChunksOfQuestionsChangeNoNumber) {
 
 TEST(Evaluation, MeasuresWhatTheJobAsksFor) {
   World changed;
-  changed.job.evaluation.judge = JudgeKind::none;
+  changed.job.evaluation.judge.kind = JudgeKind::none;
   changed.job.evaluation.answers = {SplitPart::test};
   changed.job.evaluation.choice = {SplitPart::val};
   changed.job.evaluation.drift = {SplitPart::val};

@@ -87,7 +87,8 @@ struct World {
                        .tokens = tokens,
                        .split = split,
                        .documents = documents,
-                       .job = job});
+                       .job = job,
+                       .judge = make_judge(behaviour, job.evaluation.judge.kind)});
   }
 };
 

@@ -99,6 +99,38 @@ TEST(JobRead, ResolvedJobReadsBackEqual) {
   }
 }
 
+TEST(JobRead, JudgesAreAWordOrModels) {
+  const auto with = [](const std::string& judge) {
+    return parse_job(smallest_job + "evaluation: {judge: " + judge + "}\n", "j", "/jobs");
+  };
+  EXPECT_FALSE(with("none").evaluation.judge.by_model());
+  EXPECT_EQ(with("none").evaluation.judge.kind, JudgeKind::none);
+  const JobSpec brief = with("{truth: t, info: ../i}");
+  EXPECT_EQ(brief.evaluation.judge.truth.folder, "/jobs/t");
+  EXPECT_EQ(brief.evaluation.judge.truth.prompt, "Q: {question}\nA: {answer}\nTrue:");
+  EXPECT_EQ(brief.evaluation.judge.info.folder, "/i");
+  EXPECT_EQ(brief.evaluation.judge.info.prompt, "Q: {question}\nA: {answer}\nHelpful:");
+  const JobSpec full =
+      with(R"({truth: {folder: /m, prompt: "<{answer}> {x: {question}", yes: safe, no: "\nunsafe"}, )"
+           "threshold: 0.3, texts: 2}");
+  EXPECT_EQ(full.evaluation.judge.truth.no, "\nunsafe");
+  EXPECT_EQ(full.evaluation.judge.threshold, 0.3);
+  EXPECT_EQ(full.evaluation.judge.texts, 2);
+  EXPECT_TRUE(full.evaluation.judge.info.folder.empty());
+  for (const JobSpec& job : {with("none"), brief, full}) {
+    const JobSpec again = parse_job(resolved_job(job), "resolved", "/elsewhere");
+    EXPECT_EQ(resolved_job(again), resolved_job(job));
+    EXPECT_EQ(settings_of(again), settings_of(job));
+    EXPECT_EQ(again.evaluation.judge.truth.folder, job.evaluation.judge.truth.folder);
+    EXPECT_EQ(again.evaluation.judge.info.folder, job.evaluation.judge.info.folder);
+  }
+  // The hashes of the judges stand for their folders; who judges what, and how, are settings.
+  EXPECT_EQ(settings_of(with("{truth: t, info: i}")), settings_of(with("{truth: u, info: v}")));
+  EXPECT_NE(settings_of(with("{truth: t, info: i}")), settings_of(with("{truth: t}")));
+  EXPECT_EQ(settings_of(full).at("evaluation.judge.truth.yes"), "\"safe\"");
+  EXPECT_EQ(settings_of(with("none")).at("evaluation.judge"), "none");
+}
+
 TEST(JobRead, SettingsAreFlatAndNameWhatDiffers) {
   const auto settings = settings_of(read_job(jobs / "quickstart.yaml"));
   EXPECT_EQ(settings.at("training.learning_rate.4"), "0.05");

@@ -190,6 +190,35 @@ TEST(JobRefusals, Values) {
   });
 }
 
+TEST(JobRefusals, Judges) {
+  const auto judge = [](const std::string& value, const std::string& message) {
+    expect_refusals(
+        {{"evaluation: {", "evaluation: {judge: " + value + ", ", "j:16: evaluation.judge" + message}});
+  };
+  judge("exat", ": 'exat' found, exact, none or a map is due (did you mean 'exact'?)");
+  judge("[exact]", ": a list found, exact, none or a map is due");
+  judge("{}", ".truth: missing, a path, or a map, is due");
+  judge("{info: i}", ".truth: missing, a path, or a map, is due");
+  judge("{truth: \"\"}", ".truth: the text \"\" found, a path, or a map, is due");
+  judge("{truth: {prompt: \"{question} {answer}\"}}", ".truth.folder: missing, a path is due");
+  judge("{truth: {folder: t, promt: p}}",
+        ".truth.promt: unknown key (did you mean 'prompt'?); allowed: folder, prompt, yes, no");
+  judge("{truth: t, thresold: 1}",
+        ".thresold: unknown key (did you mean 'threshold'?); allowed: truth, info, threshold, texts");
+  judge("{truth: t, threshold: 1.5}", ".threshold: '1.5' found, a number from 0 to 1 is due");
+  judge("{truth: t, texts: 0}", ".texts: '0' found, a whole number from 1 to 4096 is due");
+  judge("{truth: {folder: t, yes: \"\"}}",
+        ".truth.yes: the text \"\" found, a text that is not empty is due");
+  judge("{truth: {folder: t, yes: a, no: a}}",
+        ".truth.no: the text \"a\" found, another text than that of yes is due");
+  judge("{truth: {folder: t, prompt: \"{question} {answr}\"}}",
+        ".truth.prompt: slot {answr} found (did you mean 'answer'?), {question} and {answer} are known");
+  judge("{truth: {folder: t, prompt: \"{answer}\"}}",
+        ".truth.prompt: the text \"{answer}\" found, a text that holds {question} is due");
+  judge("{truth: t, info: {folder: i, prompt: \"{question}\"}}",
+        ".info.prompt: the text \"{question}\" found, a text that holds {answer} is due");
+}
+
 TEST(JobRefusals, ValuesThatDoNotFitTogether) {
   expect_refusals({
       {"train: 0.6, val: 0.2, test: 0.2", "train: 0.25, val: 0.25, test: 0.25",

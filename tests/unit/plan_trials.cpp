@@ -224,6 +224,28 @@ TEST(Memory, WeighsTheModel) {
   EXPECT_EQ(account_memory(job, small_shape, small_data, true).weights, (tied + 4.0 * 32) / 2);
 }
 
+TEST(Memory, JudgesAreWeighedAndTheirTextsCounted) {
+  const std::string evaluation = "evaluation: {answers: [test], judge: {truth: t}}\n";
+  const JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}", evaluation);
+  DataSize data = small_data;
+  EXPECT_EQ(account_memory(job, small_shape, data, true).judges, 0);
+  const Plan plan = make_plan(job, small_shape, data, nullptr);
+  const double alone = block_cost(job, data, plan, plan.blocks.at(0));
+  data.judges = {{.shape = small_shape, .tied = true, .prompts = 2, .text_tokens = 30, .call_tokens = 240}};
+  const double weights = account_memory(job, small_shape, data, true).weights;
+  const double judges = account_memory(job, small_shape, data, true).judges;
+  EXPECT_GT(judges, weights);
+  data.judges.push_back(data.judges.front());
+  EXPECT_EQ(account_memory(job, small_shape, data, true).judges, judges + weights);
+  data.judges.pop_back();
+  // Of each token: 2 layers of q, k, v, o (4 x 32 x 32), scores and 3 products of 32 x 64, at 2 FLOPs; of the
+  // last layer's tokens the keys and values alone; then its row and the words.
+  const double layer = 2 * 4 * 32 * 32 + 4 * 32 * 30 + 3 * 2 * 32 * 64, keys = 2 * 2 * 32 * 32;
+  const double row = layer - keys + 2 * 32 * 100;
+  const double text = 30 * (2 * layer + keys) + row;
+  EXPECT_DOUBLE_EQ(block_cost(job, data, plan, plan.blocks.at(0)) - alone, 2 * data.test_questions * text);
+}
+
 TEST(Memory, LanesGrowWithWhatIsTrainedAndMeasured) {
   JobSpec job = small_job("every: all", "optimal: {at: [every], tau: [1]}");
   const MemoryAccount four = account_memory(job, small_shape, small_data, true);
