@@ -50,6 +50,8 @@ ExitCode run_gather(const CommandLine& line);
 ExitCode run_export(const CommandLine& line);
 ExitCode run_import(const CommandLine& line);
 ExitCode run_eval(const CommandLine& line);
+ExitCode run_answers(const CommandLine& line);
+ExitCode run_judge(const CommandLine& line);
 ExitCode run_score(const CommandLine& line);
 ExitCode run_ask(const CommandLine& line);
 ExitCode run_show(const CommandLine& line);

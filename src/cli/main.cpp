@@ -13,6 +13,8 @@ const std::vector<Command>& commands() {
       {"extend", "more locations, strengths, seeds for a sweep that has been begun", run_extend},
       {"status", "how a sweep stands: done, failed, running, time left", run_status},
       {"gather", "parts of sweep folders -> one results file", run_gather},
+      {"answers", "every distinct answer of a results file, for a judge from outside", run_answers},
+      {"judge", "the same results by the scores of such a judge", run_judge},
       {"score", "log-probability of completions", run_score},
       {"ask", "the model's answer to a question, beside the edited one", run_ask},
       {"show", "one trial question by question: before, after, judged", run_show},

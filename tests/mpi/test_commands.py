@@ -21,7 +21,8 @@ def results(tmp_path_factory):
 def test_help_of_every_command():
     listed = headsweep("--help")
     assert listed.returncode == 0
-    for command in ("plan", "run", "extend", "status", "gather", "score", "ask", "show", "eval", "export", "import", "schema"):
+    for command in ("plan", "run", "extend", "status", "gather", "answers", "judge", "score", "ask", "show", "eval",
+                    "export", "import", "schema"):
         assert command in listed.stdout
         one = headsweep(command, "--help")
         assert one.returncode == 0 and one.stdout.startswith(f"usage: headsweep {command}")
@@ -34,6 +35,9 @@ def test_help_of_every_command():
     (["plan"], "JOB is missing"),
     (["plan", "a", "b"], "too many positional options"),
     (["ask", str(WORLD), "Who?", "--edit", "results.h5"], "write FILE:TRIAL"),
+    (["answers", "results.h5"], "-o FILE.jsonl is missing"),
+    (["judge", "results.h5", "scores.jsonl"], "-o NEW.h5 is missing"),
+    (["judge", "results.h5", "scores.jsonl", "-o", "new.h5", "--threshold", "2"], "--threshold is 0 to 1"),
     (["plan", "job.yaml", "--ranks", "many"], "--ranks"),
 ])
 def test_wrong_usage_is_exit_code_2(words, expected):
