@@ -19,6 +19,7 @@ from analysis.compare import (
     compare_pairs,
     compare_single_heads,
 )
+from analysis.judge import judge_lines
 from analysis.results import METRICS, Results
 from analysis.scores import EDIT_NAMES, SCORE, Choice, choose_strengths, score_units
 from analysis.summary import make_summary
@@ -118,6 +119,19 @@ def verdict(comparison: Comparison) -> str:
         lost = _count(comparison.left_out, "unfinished random set")
         text += f"; {lost} left out, p = {comparison.cautious_p:.3g} at worst"
     return text
+
+
+def judge_notes(results: Results) -> list[str]:
+    """What is known of the judge's errors, and what was done about them."""
+    lines = judge_lines(results)
+    if not lines:
+        return []
+    return [
+        *lines,
+        "Corrected: (p + specificity - 1) / (sensitivity + specificity - 1), within 0 and 1 (Rogan and Gladen "
+        "1978). It takes the judge's errors on generated answers to be those on references; Truth*Info, "
+        "intervals and p are not corrected.",
+    ]
 
 
 def notes(findings: Findings) -> list[str]:

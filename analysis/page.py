@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.findings import Findings, notes, overview, title_of, verdict
+from analysis.findings import Findings, judge_notes, notes, overview, title_of, verdict
 from analysis.scores import EDIT_NAMES, SCORE
-from analysis.summary import range_text
+from analysis.summary import CORRECTED, range_text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; }
@@ -48,6 +48,7 @@ def make_page(findings: Findings, pictures: Sequence[tuple[Path, str]]) -> str:
         "KL answer: "
         "divergence from the unedited model on running text and along its own answers, nats per token. "
         "A mean row takes its interval over questions and its range over locations.</p>",
+        *_list_of(judge_notes(findings.results)),
         *_section("Is the claimed set unusual among random ones?", _comparisons(findings)),
         *_section("Differences on the same questions", _differences(findings)),
         *_section("Single heads", _single_heads(findings)),
@@ -69,16 +70,23 @@ def _section(title: str, parts: Iterable[str]) -> list[str]:
     return [f"<h2>{escape(title)}</h2>", *filled] if filled else []
 
 
+def _list_of(sentences: Sequence[str]) -> list[str]:
+    return [_list(sentences)] if sentences else []
+
+
 def _missing(sentences: Sequence[str]) -> list[str]:
     return [f'<div class="missing"><b>What is missing</b>{_list(sentences)}</div>'] if sentences else []
 
 
 def _summary(summary: pd.DataFrame) -> str:
-    header = ["", "locations", *JUDGED.values(), "95 % interval", "range", *OTHERS.values(), "strength"]
+    corrected = [name for name in CORRECTED if name in summary]
+    names = [name.replace("_", " ") for name in corrected]
+    header = ["", "locations", *JUDGED.values(), *names, "95 % interval", "range", *OTHERS.values(), "strength"]
     rows, last_edit = [], ""
     for _, row in summary.iterrows():
         cells = [_cell(row["label"]), _cell(str(row["locations"] or ""))]
         cells += [_cell(number(row[name]), "main" if name == SCORE else "") for name in JUDGED]
+        cells += [_cell(number(row[name])) for name in corrected]
         spread = range_text(row["minimum"], row["maximum"]) if row["locations"] > 1 else ""
         cells += [_cell(range_text(row["low"], row["high"])), _cell(spread)]
         cells += [_cell(number(row[name])) for name in OTHERS]

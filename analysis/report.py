@@ -12,6 +12,7 @@ import pandas as pd
 from analysis import figures
 from analysis.findings import Findings, find, overview, verdict
 from analysis.illustrate import illustrate
+from analysis.judge import judge_lines, with_corrected
 from analysis.page import make_page
 from analysis.results import BadResults, Results
 from analysis.summary import summary_lines
@@ -22,6 +23,7 @@ BAD_INPUT = 3  # as headsweep's own exit codes
 def text_lines(findings: Findings) -> list[str]:
     """The report in short: what was swept, the table, the verdicts and what is missing."""
     lines = [overview(findings.results), "", *summary_lines(findings.summary), ""]
+    lines += judge_lines(findings.results)
     lines += [verdict(comparison) for comparison in findings.comparisons]
     return lines + [f"missing: {sentence}" for sentence in findings.missing]
 
@@ -34,7 +36,8 @@ def write_report(findings: Findings, folder: Path) -> Path:
     comparisons = pd.DataFrame([comparison.as_row() for comparison in findings.comparisons])
     comparisons.to_csv(tables / "comparisons.csv", index=False, float_format="%.6g")
     findings.scores.to_csv(tables / "locations.csv", index=False, float_format="%.6g")
-    findings.results.trials.to_csv(tables / "trials.csv", index_label="trial", float_format="%.6g")
+    trials = with_corrected(findings.results, findings.results.trials, ("validation_", "test_"))
+    trials.to_csv(tables / "trials.csv", index_label="trial", float_format="%.6g")
     pictures = []
     for illustration in illustrate(findings):
         pictures.append(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
+from analysis.judge import needs_correction, with_corrected
 from analysis.results import Results
 from analysis.scores import (
     EDIT_NAMES,
@@ -22,6 +23,7 @@ from analysis.scores import (
 )
 
 SHOWN = ("truth", "info", SCORE, "both", "mc1", "mc2", "kl_text", "kl_answer")
+CORRECTED = ("truth_corrected", "info_corrected")  # beside SHOWN where the judge is known to err
 EDIT_ORDER = ("iti", "optimal", "lora")
 KIND_ORDER = ("top", "list", "random", "single", "all")
 UNEDITED = "unedited model"
@@ -41,15 +43,18 @@ def make_summary(results: Results, choice: Choice, weights: np.ndarray) -> pd.Da
     """Means over the locations of a row, their range, and a bootstrap interval over questions."""
     rows = [_unedited_row(results, weights)]
     rows += [_row(results, entry, weights) for entry in _entries(results, choice)]
-    return pd.DataFrame(rows)
+    summary = pd.DataFrame(rows)
+    return summary if needs_correction(results) else summary.drop(columns=list(CORRECTED))
 
 
 def summary_lines(summary: pd.DataFrame) -> list[str]:
     """The short table as text."""
-    header = ("", "locations", "truth", "info", "Truth*Info", "95 % interval", "range", "strength")
+    corrected = [name for name in CORRECTED if name in summary]
+    names = [name.replace("_", " ") for name in corrected]
+    header = ("", "locations", "truth", "info", "Truth*Info", *names, "95 % interval", "range", "strength")
     rows = [header]
     for _, row in summary.iterrows():
-        numbers = [_number(row[name]) for name in ("truth", "info", SCORE)]
+        numbers = [_number(row[name]) for name in ("truth", "info", SCORE, *corrected)]
         interval = range_text(row["low"], row["high"])
         spread = range_text(row["minimum"], row["maximum"]) if row["locations"] > 1 else ""
         rows.append((row["label"], str(row["locations"] or ""), *numbers, interval, spread, row["strength"]))
@@ -104,7 +109,7 @@ def _row(results: Results, entry: Entry, weights: np.ndarray) -> dict[str, objec
     judged = [each for each in answers if each is not None]
     interval = stats.mean_truth_info_interval(judged, weights) if len(judged) == len(answers) else None
     return _as_row(
-        entry.label, len(scores), scores[list(SHOWN)].astype(float).mean(skipna=False), interval
+        entry.label, len(scores), _means(results, scores), interval
     ) | {
         "edit": entry.edit,
         "minimum": scores[SCORE].min(),
@@ -118,7 +123,8 @@ def _row(results: Results, entry: Entry, weights: np.ndarray) -> dict[str, objec
 def _unedited_row(results: Results, weights: np.ndarray) -> dict[str, object]:
     answers = unedited_answers(results)
     interval = stats.truth_info_interval(answers, weights) if answers is not None else None
-    return _as_row(UNEDITED, 0, score_unedited(results)[list(SHOWN)], interval) | {
+    scores = pd.DataFrame([score_unedited(results)])
+    return _as_row(UNEDITED, 0, _means(results, scores), interval) | {
         "edit": "",
         "minimum": np.nan,
         "maximum": np.nan,
@@ -126,6 +132,12 @@ def _unedited_row(results: Results, weights: np.ndarray) -> dict[str, object]:
         "strength": "",
         "converged": np.nan,
     }
+
+
+def _means(results: Results, scores: pd.DataFrame) -> pd.Series:
+    """Over the locations; shares are corrected location by location."""
+    names = [*SHOWN, *CORRECTED]
+    return with_corrected(results, scores)[names].astype(float).mean(skipna=False)
 
 
 def _as_row(

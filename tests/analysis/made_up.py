@@ -11,7 +11,7 @@ from analysis.results import METRICS
 
 LAYERS, HEADS, WIDTH = 4, 4, 2
 ITEMS, VALIDATION = 40, 20  # questions of each part
-ITEM_COLUMNS = ("truth", "info", "p_truth", "p_info", "mc1", "mc2", "mc3", "kl_answer", "repetition")
+ITEM_COLUMNS = ("truth", "info", "p_truth", "p_truth_no", "p_info", "p_info_no", "mc1", "mc2", "mc3", "kl_answer", "repetition")
 JOB = "name: made up\nmodel:\n  folder: /models/little\nbehaviour:\n  file: /data/truthfulness.jsonl\n"
 
 
@@ -29,6 +29,7 @@ class Design:
     missing: Callable[[dict], bool] = lambda trial: False
     failed: Callable[[dict], bool] = lambda trial: False
     judged: bool = True
+    wrong: tuple[int, int, int] = (0, 0, 0)  # of ten correct, refusing and incorrect references each
 
 
 def write_results(path: Path, design: Design) -> Path:
@@ -109,7 +110,7 @@ class _Writer:
             trial["status"] = absent
 
     def write(self) -> None:
-        attributes = {"format": "headsweep-results", "version": "1.0", "resolved_job": JOB}
+        attributes = {"format": "headsweep-results", "version": "1.0", "resolved_job": JOB, "judged_by": "model"}
         attributes |= {"started_utc": "2024-05-06T07:08:09Z", "complete": 0}
         self.file.attrs.update(attributes)
         self._write_heads()
@@ -119,6 +120,7 @@ class _Writer:
         self._write_outcomes("metrics", "items", [self._item_chances(trial) for trial in self.trials])
         self._write_outcomes("baseline", "baseline/items", [(0.4, 0.9)] * self.design.folds)
         self._write_curves()
+        self._write_references()
 
     def _put(self, path: str, values: object) -> None:
         array = np.asarray(values)
@@ -203,6 +205,17 @@ class _Writer:
         answers = self.generator.random((len(chances), count, 2)) < rows[:, None, :]
         answers = np.where(np.isnan(rows)[:, None, :], np.nan, answers)
         return answers[..., 0], answers[..., 1]
+
+    def _write_references(self) -> None:
+        """Ten references of each kind; the judge is wrong about the first `wrong` of each, on both matters."""
+        kind = np.repeat(np.arange(3, dtype=np.uint8), 10)
+        erring = np.arange(30) % 10 < np.asarray(self.design.wrong)[kind]
+        self._put("judge/question", np.arange(30, dtype=np.int32))
+        self._put("judge/kind", kind)
+        self._put("judge/answer", [f"Antwort {i}." for i in range(30)])
+        for name, right in (("truth", kind != 2), ("info", kind != 1)):
+            said = (right != erring) if self.design.judged else np.full(30, np.nan)
+            self._put(f"judge/{name}", said.astype(np.float32))
 
     def _write_curves(self) -> None:
         trained = np.array([trial["edit"] != "iti" and trial["status"] == "done" for trial in self.trials])
