@@ -25,7 +25,8 @@ def expect_whole(batch, whole, runs):
 ])
 def test_notice_then_requeue_then_the_rest(slurm, whole, tmp_path, script, launcher):
     runs = tmp_path / "runs"
-    batch = submit_and_wait_for_parts(slurm, script, whole[0], runs, sbatch=TWO_RANKS[script], LAUNCHER=launcher)
+    batch = submit_and_wait_for_parts(slurm, script, whole[0], runs, "--set", "run.seeds=[ 0 ]", sbatch=TWO_RANKS[script],
+                                      LAUNCHER=launcher)
     batch.signal("--signal=USR2", "--batch")
     batch.wait_for_requeue()
     assert "--deadline 1" in batch.log and "stopped early: requeued" in batch.log

@@ -66,6 +66,15 @@ def test_plan_of_the_quickstart():
     assert "iti 68" in done.stdout and "lora 2" in done.stdout and "optimal 132" in done.stdout
 
 
+def test_keys_of_the_command_line_come_last():
+    changes = ["--set", "locations.singles=", "--set", "edits=[{optimal: {at: [random4], tau: [0.1]}}]", "--set", "run.seeds=[0, 1]"]
+    done = headsweep("plan", ROOT / "jobs" / "quickstart.yaml", *changes)
+    assert done.returncode == 0, done.stderr
+    assert "singles" not in done.stdout and "optimal 128" in done.stdout and "iti" not in done.stdout
+    wrong = headsweep("plan", ROOT / "jobs" / "quickstart.yaml", "--set", "run.lames=3")
+    assert wrong.returncode == 3 and "--set run.lames=3: run.lames: unknown key (did you mean 'lanes'?)" in wrong.stderr
+
+
 def test_score_by_text_and_by_tokens(tmp_path, results):
     lines = tmp_path / "lines.jsonl"
     lines.write_text(json.dumps({"prompt": f"Q: {QUESTION} A:", "completion": " It is Nizol.", "note": 7}) + "\n")

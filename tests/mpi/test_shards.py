@@ -77,5 +77,7 @@ def test_another_science_is_not_more_of_a_sweep(whole, tmp_path):
     refused = headsweep("extend", folder, other)
     assert refused.returncode == 3
     assert "training.batch is '8' there and '4' now" in refused.stderr and "draws is" not in refused.stderr
+    changed = headsweep("extend", folder, other, "--set", "training.batch=8", "--set", "model.precision=bf16")
+    assert "model.precision is 'f32' there and 'bf16' now" in changed.stderr and "batch" not in changed.stderr
     less = write_job(tmp_path, **{"draws: 4": "draws: 3"})
     assert "a sweep can be given more, not less" in headsweep("extend", folder, less).stderr

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import h5py
 import numpy
 import pytest
 import torch
@@ -130,7 +131,13 @@ def test_imports_what_peft_has_saved(saved, lines, tmp_path):
 def test_export_and_import_give_the_edit_back(results, lines, tmp_path):
     run("export", f"{results}:3", "-o", tmp_path / "adapter")
     run("import", tmp_path / "adapter", "--model", WORLD, "-o", tmp_path / "imported.h5")
-    assert numpy.array_equal(scored(lines, "--edit", f"{results}:3"), scored(lines, "--edit", f"{tmp_path / 'imported.h5'}:0"))
+    imported = tmp_path / "imported.h5"
+    assert numpy.array_equal(scored(lines, "--edit", f"{results}:3"), scored(lines, "--edit", f"{imported}:0"))
+    changes = [word for change in [*CHANGES, EDITS] for word in ("--set", change)]
+    run("eval", f"{imported}:0", results.parents[1] / "job.yaml", "-o", tmp_path / "measured.h5", *changes)
+    with h5py.File(results) as swept, h5py.File(tmp_path / "measured.h5") as measured:
+        margin = "metrics/validation/margin"
+        assert abs(swept[margin][3]) > 0.01 and abs(measured[margin][0] - swept[margin][3]) < 1e-5
 
 
 class Shift:

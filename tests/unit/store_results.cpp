@@ -79,6 +79,25 @@ TEST_F(StoreResults, HoldTheHeader) {
   EXPECT_EQ(baseline.test.both, header.baseline[2].test.both);
   ASSERT_EQ(baseline.items.size(), header.baseline[2].items.size());
   EXPECT_EQ(baseline.items.back().answer, header.baseline[2].items.back().answer);
+  const SweepHeader back = results.header();
+  EXPECT_EQ(back.identity.settings, header.identity.settings);
+  EXPECT_EQ(back.plan.shape, header.plan.shape);
+  ASSERT_EQ(back.plan.trials.size(), header.plan.trials.size());
+  EXPECT_EQ(back.plan.trials.back().hash, header.plan.trials.back().hash);
+  EXPECT_EQ(back.plan.locations.back().heads, header.plan.locations.back().heads);
+  ASSERT_EQ(back.localiser.size(), 3U);
+  EXPECT_EQ(back.localiser[2].direction, header.localiser[2].direction);
+}
+
+TEST_F(StoreResults, MayHaveNoQuestions) {
+  SweepHeader header = example::make_header({.questions = 40});
+  header.questions.clear();
+  header.baseline.clear();
+  header.localiser.clear();
+  write_results(file_, header, {});
+  const ResultsFile results(file_);
+  EXPECT_TRUE(results.questions().empty() && results.baseline(0).items.empty());
+  EXPECT_EQ(results.trials(), static_cast<int>(header.plan.trials.size()));
 }
 
 TEST_F(StoreResults, TakeTheNewestAttemptOfATrial) {
