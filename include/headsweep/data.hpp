@@ -7,16 +7,18 @@
 #include <headsweep/job.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace headsweep {
 
-/// One line of a behaviour file.
+/// One question of a behaviour file with its answers, none of them twice.
 struct Question {
   std::string id, group, text, best;
-  std::vector<std::string> correct;  ///< true and informative; holds `best`
+  std::vector<std::string> correct;  ///< true and informative
   std::vector<std::string> incorrect;
-  std::vector<std::string> refusals;  ///< true, not informative; disjoint from `correct`
+  std::vector<std::string> refusals;  ///< true, not informative; `best` is among these or the correct ones
+  int line = 0;                       ///< of the file, where the question begins
 };
 
 /// A behaviour file as read.
@@ -25,11 +27,19 @@ struct Behaviour {
   std::vector<Question> questions;
 };
 
-/// Reads a JSONL behaviour file: question i stands in line i + 1. Throws BadInput `file:line: ...`: missing
-/// or unknown field, empty text or one with blanks at its ends, no correct or no incorrect answer, an answer
-/// given twice (in one list or in two), repeated id, `best` not among `correct`, empty line, BOM, CRLF, NUL,
-/// bad UTF-8. `best` may be absent (then the first of `correct`), `refusals` too.
-Behaviour read_behaviour(const std::filesystem::path& file);
+/// Reads a behaviour file, JSONL or, where its name ends in `.csv`, TruthfulQA's CSV. With Groups::question
+/// each question is a group by its text.
+/// JSONL: one question a line. Throws BadInput `file:line: ...`: missing or unknown field, empty text or one
+/// with blanks at its ends, no correct or no incorrect answer, an answer given twice (in one list or in two),
+/// repeated id, `best` not among `correct`, empty line, BOM, CRLF, NUL, bad UTF-8. `best` may be absent (then
+/// the first of `correct`), `refusals` too.
+/// CSV: columns are found by their names: Category (the group), Question, Best Answer, Correct Answers,
+/// Incorrect Answers and, in the file of 2025, Best Incorrect Answer; others are not read. Answers stand
+/// between semicolons; blanks at the ends, empty and repeated ones are dropped. Best answers missing in their
+/// lists come first there. `I have no comment` is a refusal. An incorrect answer that is correct, too, is
+/// left out and told in the log. The id is `row 17`, the header not counted. BadInput `file:line: ...`: a
+/// column missing or twice, a record of another length, an empty field of these, what parse_csv refuses.
+Behaviour read_behaviour(const std::filesystem::path& file, Groups groups = Groups::category);
 
 /// The first `most` documents of a text file, one a line, blank lines skipped. BadInput as above, or if there
 /// is none.
@@ -45,6 +55,8 @@ struct Split {
 /// text in two groups.
 std::vector<Split> make_splits(const Behaviour& behaviour, const SplitSpec& spec, std::uint64_t seed);
 
+/// A text without the white space (Unicode's) at its ends.
+std::string_view strip_blanks(std::string_view text);
 /// A UTF-8 text cut as the pre-tokenizer Whitespace of Hugging Face cuts it: runs of word characters, runs of
 /// other visible characters.
 std::vector<std::string> cut_words(const std::string& text);
@@ -82,7 +94,7 @@ std::string fill_prompt(const std::string& prompt_template, const std::string& q
 struct TokenizedQuestion {
   std::vector<int> prompt;
   std::vector<std::vector<int>> correct, incorrect, refusals;  ///< answers; each follows `prompt`
-  int best = 0;                                                ///< index into `correct`
+  int best = 0;  ///< index into `correct` and, after them, `refusals`
 };
 /// All questions; ids at least `vocab` are refused (bad input: the model has no such token); texts longer
 /// than `max_tokens` too. With AnswerEnd::eos, `eos` ends each answer.

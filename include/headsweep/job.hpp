@@ -14,6 +14,7 @@ namespace headsweep {
 
 enum class Device { automatic, cpu, cuda };
 enum class Precision { f32, bf16 };
+enum class Groups { category, question };             ///< what is a group of questions
 enum class LogProb { sum, mean };                     ///< of an answer: over its tokens
 enum class AnswerEnd { none, eos };                   ///< whether an end token belongs to the answer
 enum class BatchKind { pairs, questions };            ///< what a training step takes a number of
@@ -39,7 +40,8 @@ struct ModelSpec {
 };
 
 struct BehaviourSpec {
-  std::filesystem::path file;  ///< JSONL, one question a line
+  std::filesystem::path file;  ///< JSONL, one question a line, or TruthfulQA's CSV
+  Groups groups = Groups::category;
   std::string prompt = "Q: {question} A:";
   std::filesystem::path text;  ///< running text for kl_text and ce_text, one document a line; may be empty
   int text_documents = 100;    ///< at most so many documents

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "data/checks.hpp"
+#include "data/truthfulqa.hpp"
 
 namespace headsweep {
 namespace {
@@ -53,7 +54,7 @@ class AnswerReader {
   std::map<std::string, std::string> field_of_;
 };
 
-Question read_question(std::string_view line, const std::string& where) {
+Question read_question(std::string_view line, const std::string& where, Groups groups) {
   require(!line.empty(), where, ": empty line, an object is due");
   const Json row = parse_json(line, where);
   require(row.is_object(), where, ": ", json_kind(row), " found, an object is due");
@@ -62,6 +63,7 @@ Question read_question(std::string_view line, const std::string& where) {
   question.id = read_text(row, "id", where);
   question.group = read_text(row, "group", where);
   question.text = read_text(row, "question", where);
+  if (groups == Groups::question) question.group = question.text;
   AnswerReader answers(row, where);
   question.correct = answers.read("correct", 1);
   question.incorrect = answers.read("incorrect", 1);
@@ -72,21 +74,28 @@ Question read_question(std::string_view line, const std::string& where) {
   return question;
 }
 
-}  // namespace
-
-Behaviour read_behaviour(const std::filesystem::path& file) {
-  constexpr std::uint64_t most_bytes = 100'000'000;
-  const std::string bytes = read_file(file, most_bytes);
-  Behaviour behaviour{file.string(), hash_hex(bytes), {}};
-  std::map<std::string, std::size_t> line_of_id;
-  for (const std::string_view line : cut_lines(bytes, behaviour.file)) {
-    const std::size_t number = behaviour.questions.size() + 1;
-    const std::string where = place_of(behaviour, number - 1);
-    Question question = read_question(line, where);
+std::vector<Question> read_jsonl(std::string_view bytes, const std::string& file, Groups groups) {
+  std::vector<Question> questions;
+  std::map<std::string, int> line_of_id;
+  for (const std::string_view line : cut_lines(bytes, file)) {
+    const int number = static_cast<int>(questions.size()) + 1;
+    const std::string where = cat(file, ":", number);
+    Question& question = questions.emplace_back(read_question(line, where, groups));
+    question.line = number;
     const auto [other, is_new] = line_of_id.emplace(question.id, number);
     require(is_new, where, ": id ", quote(question.id), " is that of line ", other->second, " already");
-    behaviour.questions.push_back(std::move(question));
   }
+  return questions;
+}
+
+}  // namespace
+
+Behaviour read_behaviour(const std::filesystem::path& file, Groups groups) {
+  constexpr std::uint64_t most_bytes = 100'000'000;
+  const std::string bytes = read_file(file, most_bytes);
+  const bool csv = file.extension() == ".csv" || file.extension() == ".CSV";
+  Behaviour behaviour{file.string(), hash_hex(bytes), {}};
+  behaviour.questions = (csv ? read_truthfulqa : read_jsonl)(bytes, behaviour.file, groups);
   require(!behaviour.questions.empty(), behaviour.file, ": no question, one a line is due");
   return behaviour;
 }

@@ -30,11 +30,15 @@ std::string quote(std::string_view text) {
 }
 
 std::string place_of(const Behaviour& behaviour, std::size_t question) {
-  return cat(behaviour.file, ":", question + 1);
+  return cat(behaviour.file, ":", behaviour.questions.at(question).line);
+}
+
+void check_no_mark(std::string_view bytes, const std::string& file) {
+  require(!bytes.starts_with(byte_order_mark), file, ":1: byte-order mark; plain UTF-8 without it is due");
 }
 
 std::vector<std::string_view> cut_lines(std::string_view bytes, const std::string& file) {
-  require(!bytes.starts_with(byte_order_mark), file, ":1: byte-order mark; plain UTF-8 without it is due");
+  check_no_mark(bytes, file);
   std::vector<std::string_view> lines;
   while (!bytes.empty()) {
     const std::size_t length = std::min(bytes.find('\n'), bytes.size());

@@ -16,13 +16,12 @@ class QuestionPairs {
  public:
   QuestionPairs(const TokenizedQuestion& tokens, const TrainingSpec& spec)
       : incorrect_(tokens.incorrect), rule_(spec.pairs) {
-    if (rule_ == PairRule::best) {
-      preferred_ = {tokens.correct.at(static_cast<std::size_t>(tokens.best))};
-      return;
-    }
     preferred_ = tokens.correct;
     if (spec.refusals == Refusals::keep)
       preferred_.insert(preferred_.end(), tokens.refusals.begin(), tokens.refusals.end());
+    if (rule_ != PairRule::best) return;
+    const auto best = static_cast<std::size_t>(tokens.best);  // a refusal that is dropped leaves no pair
+    preferred_ = best < preferred_.size() ? Answers{preferred_[best]} : Answers{};
   }
 
   [[nodiscard]] std::size_t count() const {

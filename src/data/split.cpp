@@ -15,9 +15,9 @@ void check_no_leak(const Behaviour& behaviour) {
   for (std::size_t i = 0; i < behaviour.questions.size(); ++i) {
     const Question& question = behaviour.questions[i];
     const std::size_t first = first_with.emplace(question.text, i).first->second;
-    const std::string& group = behaviour.questions[first].group;
-    require(group == question.group, place_of(behaviour, i), ": the question of line ", first + 1,
-            " again, in group ", quote(question.group), " and not ", quote(group),
+    const Question& same = behaviour.questions[first];
+    require(same.group == question.group, place_of(behaviour, i), ": the question of line ", same.line,
+            " again, in group ", quote(question.group), " and not ", quote(same.group),
             ": it could stand in training and in test");
   }
 }

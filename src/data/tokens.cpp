@@ -57,7 +57,7 @@ class QuestionTokenizer {
     check_told_apart(correct, incorrect, where);
     check_told_apart(refusals, incorrect, where);
     TokenizedQuestion result;
-    result.prompt = correct.tokens.front().prompt;
+    result.prompt = incorrect.tokens.at(0).prompt;
     for (const Answers* answers : {&correct, &incorrect, &refusals})
       for (const Continuation& tokens : answers->tokens)
         if (tokens.prompt.size() < result.prompt.size()) result.prompt = tokens.prompt;
@@ -65,9 +65,11 @@ class QuestionTokenizer {
     result.correct = cut_after(result.prompt.size(), correct);
     result.incorrect = cut_after(result.prompt.size(), incorrect);
     result.refusals = cut_after(result.prompt.size(), refusals);
-    const auto best = std::find(question.correct.begin(), question.correct.end(), question.best);
-    expect(best != question.correct.end(), "a question's best answer is one of the correct ones");
-    result.best = static_cast<int>(best - question.correct.begin());
+    std::vector<std::string> preferred = question.correct;
+    preferred.insert(preferred.end(), question.refusals.begin(), question.refusals.end());
+    const auto best = std::find(preferred.begin(), preferred.end(), question.best);
+    expect(best != preferred.end(), "a question's best answer is a correct one or a refusal");
+    result.best = static_cast<int>(best - preferred.begin());
     return result;
   }
 

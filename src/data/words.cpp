@@ -65,4 +65,10 @@ std::size_t blanks_at_end(std::string_view text) {
   return text.size() - end;
 }
 
+std::string_view strip_blanks(std::string_view text) {
+  text.remove_prefix(blanks_at_begin(text));
+  text.remove_suffix(blanks_at_end(text));
+  return text;
+}
+
 }  // namespace headsweep

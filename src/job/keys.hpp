@@ -43,10 +43,14 @@ void visit_keys(Visit& visit, ModelSpec& model) {
 template <class Visit>
 void visit_keys(Visit& visit, BehaviourSpec& behaviour) {
   visit({.name = "file",
-         .meaning = "JSONL, one question a line; relative to the job file",
+         .meaning = "JSONL, one question a line, or TruthfulQA's .csv; relative to the job file",
          .limits = filled(),
          .due = true},
         behaviour.file);
+  visit({.name = "groups",
+         .meaning = "questions that are never split: of a category (JSONL's group, CSV's Category), or each "
+                    "question for itself"},
+        behaviour.groups);
   visit({.name = "prompt", .meaning = "what the model reads before an answer; holds {question} once"},
         behaviour.prompt);
   visit({.name = "text", .meaning = "running text for kl_text and ce_text, one document a line; empty: none"},

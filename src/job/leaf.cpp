@@ -100,6 +100,7 @@ bool is_job_name(const std::string& text) {
 std::vector<std::string> words_of(Everything) { return {"all"}; }
 std::vector<std::string> words_of(Device) { return {"automatic", "cpu", "cuda"}; }
 std::vector<std::string> words_of(Precision) { return {"f32", "bf16"}; }
+std::vector<std::string> words_of(Groups) { return {"category", "question"}; }
 std::vector<std::string> words_of(LogProb) { return {"sum", "mean"}; }
 std::vector<std::string> words_of(AnswerEnd) { return {"none", "eos"}; }
 std::vector<std::string> words_of(BatchKind) { return {"pairs", "questions"}; }

@@ -51,6 +51,7 @@ struct LearningRates {
 std::vector<std::string> words_of(Everything);
 std::vector<std::string> words_of(Device);
 std::vector<std::string> words_of(Precision);
+std::vector<std::string> words_of(Groups);
 std::vector<std::string> words_of(LogProb);
 std::vector<std::string> words_of(AnswerEnd);
 std::vector<std::string> words_of(BatchKind);

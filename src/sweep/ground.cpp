@@ -77,7 +77,7 @@ Texts read_texts(const JobSpec& job) {
   Texts texts;
   texts.config = read_config(job.model.folder);
   texts.tokenizer = load_tokenizer(job.model.folder);
-  texts.behaviour = read_behaviour(job.behaviour.file);
+  texts.behaviour = read_behaviour(job.behaviour.file, job.behaviour.groups);
   texts.splits = make_splits(texts.behaviour, job.split, job.seed);
   texts.tokens = tokenize_questions(texts.behaviour, *texts.tokenizer, job, texts.config.vocab,
                                     texts.config.max_tokens, texts.config.eos);

@@ -67,6 +67,22 @@ TEST(Pairs, FollowTheirRule) {
   EXPECT_EQ(pairs[2].prompt, tokens[2].prompt);
 }
 
+TEST(Pairs, OfABestAnswerThatIsARefusalFallWithTheRefusals) {
+  Behaviour behaviour = make_behaviour(1, 1, 2, 1);
+  behaviour.questions[0].best = "no comment";
+  for (const bool only_refusals : {false, true}) {
+    if (only_refusals) behaviour.questions[0].correct.clear();
+    const auto tokens = tokens_of(behaviour);
+    EXPECT_EQ(tokens[0].best, only_refusals ? 0 : 2);
+    const auto texts = [&](PairRule rule, Refusals refusals) {
+      return texts_of(make_pairs(tokens, behaviour, {0}, spec_of(rule, refusals), 0));
+    };
+    EXPECT_EQ(texts(PairRule::best, Refusals::keep), std::vector<std::string>{"0: no comment| wrong 0 0"});
+    EXPECT_TRUE(texts(PairRule::best, Refusals::drop).empty());
+    EXPECT_EQ(texts(PairRule::cross, Refusals::drop).size(), only_refusals ? 0U : 2U);
+  }
+}
+
 TEST(Pairs, AreDrawnWithoutReplacementByQuestionId) {
   const Behaviour behaviour = make_behaviour(20, 1);
   Behaviour reversed = behaviour;

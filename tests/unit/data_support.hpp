@@ -48,8 +48,9 @@ inline std::string message_of(const std::function<void()>& act) {
 inline Behaviour make_behaviour(int count, int group_size, int correct = 2, int incorrect = 3) {
   Behaviour behaviour{"made.jsonl", "", {}};
   for (int q = 0; q < count; ++q) {
-    Question question{cat("id", q),  cat("group", q / group_size), cat("question ", q), "", {}, {},
-                      {"no comment"}};
+    Question question{.id = cat("id", q), .group = cat("group", q / group_size), .text = cat("question ", q)};
+    question.refusals = {"no comment"};
+    question.line = q + 1;
     for (int a = 0; a < correct; ++a) question.correct.push_back(cat("right ", q, " ", a));
     for (int a = 0; a < incorrect; ++a) question.incorrect.push_back(cat("wrong ", q, " ", a));
     question.best = question.correct.front();

@@ -107,7 +107,7 @@ TEST(Tokens, RefuseAnswersThatTheTokenizerCannotTellApart) {
   const auto tokenizer = load_tokenizer(folder.path());
   const auto said = [&](const std::string& correct, const std::string& incorrect, const std::string& prompt) {
     const Behaviour behaviour{
-        "made.jsonl", "", {{"a", "g", "Why", correct, {correct}, {incorrect}, {"No No"}}}};
+        "made.jsonl", "", {{"a", "g", "Why", correct, {correct}, {incorrect}, {"No No"}, 1}}};
     return message_of([&] { tokenize_questions(behaviour, *tokenizer, job_with(prompt), 4, 9, -1); });
   };
   EXPECT_EQ(said("No", "Yes", "{question}"), "nothing was thrown");
