@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 FORMAT = "headsweep-results"
-VERSION = "1.0"
+VERSION = "1.1"
 PARTS = ("validation", "test")
 EDITS = ("optimal", "iti", "lora")
 KINDS = ("single", "random", "top", "list", "all")
@@ -70,7 +70,7 @@ class Results:
         self.layers = int(self.head_table["layer"].max()) + 1
         self.heads = int(self.head_table["head"].max()) + 1
         self.probe_score = self.column("heads/probe/score")  # [folds, L*H]
-        self.item_question = self.column("items/question")  # [folds, items], -1: none
+        self.item_part = self._parts_of_items()  # [folds, items]: place in PARTS, -1: none
         self.questions = self._table("questions", ("id", "group", "text"))
         self.baseline = self._metrics("baseline")
         self.trials = self._joined_trials()
@@ -80,12 +80,12 @@ class Results:
     @property
     def folds(self) -> int:
         """Number of folds; 1 for a single split."""
-        return int(self.item_question.shape[0])
+        return int(self.item_part.shape[0])
 
     @property
     def test_questions(self) -> NDArray[np.int64]:
         """Number of test questions of each fold."""
-        return np.sum(self.item_question >= 0, axis=1)
+        return np.sum(self.item_part == PARTS.index("test"), axis=1)
 
     def column(self, path: str) -> NDArray:
         """The whole dataset at `path`, read once; texts come back as str."""
@@ -109,13 +109,17 @@ class Results:
         found = re.search(rf"^{section}:\n(?:[ #].*\n)*?  {key}: *(.*)$", job, re.MULTILINE)
         return found.group(1).strip("'\" ") if found else ""
 
-    def trial_items(self, name: str, trial: int) -> NDArray[np.float64]:
-        """A column of /items of one trial: a value for each test question of its fold; NaN: not evaluated."""
-        return self._items(f"items/{name}", trial, int(self.trials.at[trial, "fold"]))
+    def trial_items(self, name: str, trial: int, part: str = "test") -> NDArray[np.float64]:
+        """A column of /items of one trial: a value for each question of a part of its fold; NaN: not evaluated."""
+        return self._items(f"items/{name}", trial, self.places(int(self.trials.at[trial, "fold"]), part))
 
-    def baseline_items(self, name: str, fold: int) -> NDArray[np.float64]:
+    def baseline_items(self, name: str, fold: int, part: str = "test") -> NDArray[np.float64]:
         """The same of the unedited model."""
-        return self._items(f"baseline/items/{name}", fold, fold)
+        return self._items(f"baseline/items/{name}", fold, self.places(fold, part))
+
+    def places(self, fold: int, part: str = "test") -> NDArray[np.int64]:
+        """Places on the axis `item` of the questions of a part of a fold."""
+        return np.flatnonzero(self.item_part[fold] == PARTS.index(part))
 
     def curve(self, trial: int) -> NDArray[np.float64]:
         """Loss at each optimiser step of one trial; empty where nothing was trained."""
@@ -124,15 +128,21 @@ class Results:
     def answer(self, trial: int, item: int) -> str:
         """The greedy answer of one trial to one of its test questions."""
         offsets = self.column("items/answer_offsets")
-        place = trial * self.item_question.shape[1] + item
+        fold = int(self.trials.at[trial, "fold"])
+        place = trial * self.item_part.shape[1] + self.places(fold)[item]
         return bytes(self.column("items/answer_bytes")[offsets[place] : offsets[place + 1]]).decode(
             "utf-8", "replace"
         )
 
-    def _items(self, path: str, row: int, fold: int) -> NDArray[np.float64]:
+    def _items(self, path: str, row: int, places: NDArray[np.int64]) -> NDArray[np.float64]:
         evaluated = self.column(f"{path.rsplit('/', 1)[0]}/count")[row] > 0
-        values = self.column(path)[row, : self.test_questions[fold]].astype(np.float64)
+        values = self.column(path)[row, places].astype(np.float64)
         return values if evaluated else np.full(values.shape, np.nan)
+
+    def _parts_of_items(self) -> NDArray[np.int64]:
+        question = self.column("items/question").astype(np.int64)  # -1: none
+        part = np.take_along_axis(self.column("questions/part").astype(np.int64), question.clip(0), axis=1)
+        return np.where(question < 0, -1, part - 1)  # 0 is training
 
     def _table(self, group: str, names: tuple[str, ...]) -> pd.DataFrame:
         return pd.DataFrame({name: self.column(f"{group}/{name}") for name in names})

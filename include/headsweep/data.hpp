@@ -78,6 +78,11 @@ class Tokenizer {
 /// those of transformers' AutoTokenizer. BadInput: none there, or a part that is not supported (with the
 /// list).
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
+/// xxh64 of all files that a tokenizer of a folder may be read from, those that there are.
+std::string hash_tokenizer(const std::filesystem::path& folder);
+bool has_tokenizer(const std::filesystem::path& folder);
+/// Counts four bytes a token, for estimates where a folder has no tokenizer; its ids tell texts apart.
+std::unique_ptr<Tokenizer> rough_tokenizer();
 
 /// A prompt and one answer to it, as ids. The answer is what follows the prompt's and the whole text's common
 /// prefix.
@@ -87,19 +92,52 @@ struct Continuation {
 /// Tokenizes prompt and prompt + answer; an answer that is a word of its own begins with a space.
 Continuation tokenize(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer,
                       const std::string& where);
-/// The job's template with {question} filled in.
-std::string fill_prompt(const std::string& prompt_template, const std::string& question);
 
-/// The behaviour's texts as ids, made once for all trials.
+/// `{name}` in a template, and what stands there.
+struct Slot {
+  std::string name, text;
+};
+/// A template with all its slots filled; what is filled in is not searched for slots.
+std::string fill_slots(std::string_view text, const std::vector<Slot>& slots);
+
+/// How a question and an answer to it are written for the model.
+struct TextFormat {
+  std::string before = {};  ///< instruction and primer, as they are; a blank line follows, if there are any
+  std::string prompt = {};  ///< template with {question}
+  bool full_stop = false;   ///< an answer that does not end with '.' gets one
+  bool end_token = false;   ///< the model's end token follows an answer
+  bool operator==(const TextFormat&) const = default;
+  [[nodiscard]] std::string prompt_of(const std::string& question) const;
+  /// What follows the prompt: a space and the answer.
+  [[nodiscard]] std::string answer_of(const std::string& answer) const;
+};
+struct TextFormats {
+  TextFormat training, generation, choice;
+};
+/// The job's formats; reads the primer. BadInput: it is no text, or empty.
+TextFormats read_formats(const JobSpec& job);
+
+/// What a model can read: ids below `vocab`, so many tokens; its end token, or -1.
+struct TokenLimits {
+  int vocab = 0, max_tokens = 0, eos = -1;
+};
+/// BadInput `where: ...` for ids that the model cannot read.
+void check_tokens(const std::vector<int>& ids, const TokenLimits& limits, const std::string& where);
+
+/// A question's prompt and answers as ids, made once for all trials.
 struct TokenizedQuestion {
   std::vector<int> prompt;
   std::vector<std::vector<int>> correct, incorrect, refusals;  ///< answers; each follows `prompt`
   int best = 0;  ///< index into `correct` and, after them, `refusals`
 };
-/// All questions; ids at least `vocab` are refused (bad input: the model has no such token); texts longer
-/// than `max_tokens` too. With AnswerEnd::eos, `eos` ends each answer.
+/// All questions. BadInput `file:line: ...` for what the model cannot read, and for answers, one incorrect
+/// and one not, that have the same tokens.
 std::vector<TokenizedQuestion> tokenize_questions(const Behaviour& behaviour, const Tokenizer& tokenizer,
-                                                  const JobSpec& job, int vocab, int max_tokens, int eos);
+                                                  const TextFormat& format, const TokenLimits& limits);
+/// The prompts of all questions, each with room for so many new tokens.
+std::vector<std::vector<int>> tokenize_prompts(const Behaviour& behaviour, const Tokenizer& tokenizer,
+                                               const TextFormat& format, const TokenLimits& limits,
+                                               int new_tokens);
 
 /// (question, preferred answer, other answer).
 struct Pair {
@@ -118,12 +156,15 @@ struct ProbeText {
   int question = 0;
   bool label = false;  ///< true: a correct answer
   std::vector<int> ids;
+  std::string text = {};
 };
-/// Texts of the training and validation questions: question + answer (+ another random question, one per
-/// question, drawn from the training questions of `split` only). Of each question the first correct and the
-/// first incorrect answers, equally many of both, at most `job.probe.answers`; refusals are neither.
+/// Texts of the training and validation questions by a template with {question}, {answer} and {other},
+/// another random question, one per question, drawn from the training questions of `split` only. Of each
+/// question the first correct and the first incorrect answers, equally many of both, at most
+/// `job.probe.answers`; refusals are neither.
 std::vector<ProbeText> make_probe_texts(const Behaviour& behaviour, const Split& split,
-                                        const Tokenizer& tokenizer, const JobSpec& job, Suffix suffix);
+                                        const Tokenizer& tokenizer, const JobSpec& job,
+                                        const std::string& text);
 
 /// What an edited model is used for.
 enum class Purpose {

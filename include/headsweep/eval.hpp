@@ -63,9 +63,11 @@ class Evaluation {
     const Weights& weights;
     const Tokenizer& tokenizer;
     const Behaviour& behaviour;
-    const std::vector<TokenizedQuestion>& tokens;
+    const std::vector<std::vector<int>>& prompts;  ///< to answer, of all questions; empty if none is answered
+    const std::vector<TokenizedQuestion>&
+        choices;  ///< of all questions; empty if there is no multiple choice
     const Split& split;
-    const std::vector<std::vector<int>>& documents;  ///< running text as ids
+    const std::vector<std::vector<int>>& documents;  ///< running text, each of two tokens or more
     const JobSpec& job;
     std::shared_ptr<Judge> judge;
     bool keeps_prefixes = true;  ///< see PrefixMemo
@@ -77,7 +79,8 @@ class Evaluation {
   /// The scores of one lane.
   struct Result {
     Metrics validation, test;
-    std::vector<Item> items;  ///< of the test questions, in the order of the split
+    std::vector<Item>
+        items;  ///< of the validation questions, then of the test questions, as the split has them
   };
   /// Measures K lanes; `from` says from which token on the edits act. loss and margin are left to the caller.
   [[nodiscard]] std::vector<Result> measure(const LaneEdits& edits, EditFrom from,
@@ -90,19 +93,31 @@ class Evaluation {
   std::unique_ptr<State> state_;
 };
 
+/// Texts that mark the answer in what was generated; an empty one marks nothing.
+struct AnswerMarks {
+  std::string after, before;
+};
+/// The answer in a generated text, as the code of inference-time intervention cuts it (Li et al., arXiv
+/// 2306.03341): all from the first `before` on falls away; of the rest what follows the first `after`, up to
+/// the next one, or all of it if there is none. Without blanks at the ends, at each step.
+std::string cut_answer(std::string_view text, const AnswerMarks& marks);
+/// Whether no text that comes behind it can change the cut of this one.
+bool cut_is_final(std::string_view text, const AnswerMarks& marks);
+
 struct GenerateOptions {
   int max_new_tokens = 50;
-  std::string stop;  ///< an answer ends after the token that completes this text; empty: never
+  std::string stop;        ///< an answer ends after the token that completes this text; empty: never
+  AnswerMarks marks = {};  ///< an answer ends, too, as soon as its cut is final
   EditFrom from = EditFrom::all;
   int questions = 48;               ///< prompts at once; part of what fixes the bits
   std::function<void()> tick = {};  ///< called between tokens, may throw; may be empty
 };
 struct Answer {
   std::vector<int> ids;  ///< as generated, without the end token
-  std::string text;      ///< of the ids, cut after `stop`
+  std::string text;      ///< of the ids, cut after `stop` and by the marks
   bool ended = false;    ///< by the model's end token
 };
-/// Greedy answers of K lanes to prompts: [K][N], ended by the end token, after `stop`, or at
+/// Greedy answers of K lanes to prompts: [K][N], ended by the end token, after `stop`, by the marks, or at
 /// `max_new_tokens`.
 std::vector<std::vector<Answer>> generate(const Weights& weights, const Tokenizer& tokenizer,
                                           const std::vector<std::vector<int>>& prompts,

@@ -23,7 +23,6 @@ enum class PairRule { cross, zip, best };             ///< which correct answer 
 enum class Refusals { keep, drop };                  ///< whether refusals count as preferred answers in pairs
 enum class EditRead { layer, heads, constant };      ///< what the gate <a, o> of an optimal edit reads
 enum class EditFrom { all, last_prompt, iti_code };  ///< the token from which an edit acts
-enum class Suffix { none, random_question };         ///< what follows question + answer in a probe text
 enum class JudgeKind { exact, none };                ///< judges that are no model
 enum class SplitPart { train = 0, val = 1, test = 2 };
 enum class EditKind { optimal, iti, lora };
@@ -54,11 +53,13 @@ struct SplitSpec {
 };
 
 struct ProbeSpec {
-  Suffix suffix = Suffix::random_question;
-  Suffix sigma_suffix = Suffix::random_question;
-  int answers = 3;  ///< at most so many true and as many false answers a question
-  double c = 1.0;   ///< inverse strength of the L2 penalty
-  int batch = 64;   ///< texts a forward call; part of what fixes the bits
+  /// Template of the texts that probes and directions are fitted on: {question}, {answer} and, at will,
+  /// {other}, a random other training question.
+  std::string text = "Q: {question} A: {answer}";
+  std::string sigma_text;  ///< the same for the texts that sigma is measured on; empty: `text`
+  int answers = 3;         ///< at most so many true and as many false answers a question
+  double c = 1.0;          ///< inverse strength of the L2 penalty
+  int batch = 64;          ///< texts a forward call; part of what fixes the bits
 };
 
 /// One entry of `locations`: a named set of locations.
@@ -125,6 +126,13 @@ struct EvaluationSpec {
   JudgeSpec judge;
   int max_new_tokens = 50;
   std::string stop;                ///< an answer ends after this text; empty: only at eos or the token limit
+  std::string answer_after;        ///< what was generated is cut: the answer stands after this text,
+  std::string answer_before;       ///< and before this one; empty: nothing marks it
+  std::string instruction;         ///< stands before prompts to answer and to choose by; may be empty
+  std::filesystem::path primer;    ///< text file that follows the instruction; may be empty
+  std::string prompt;              ///< of generation, with {question}; empty: behaviour.prompt
+  std::string choice_prompt;       ///< of multiple choice; empty: behaviour.prompt
+  bool full_stop = false;          ///< answers of multiple choice end with one
   std::vector<SplitPart> answers;  ///< parts whose questions are answered and judged
   std::vector<SplitPart> choice;   ///< parts with MC1, MC2, MC3
   std::vector<SplitPart> drift;    ///< parts with kl_answer; kl_text and ce_text if any is named

@@ -79,8 +79,10 @@ struct JudgeSize {
 /// Sizes of the data that the cost of a block follows from (means in tokens).
 struct DataSize {
   double train_pairs = 0, val_questions = 0, test_questions = 0;
-  double prompt_tokens = 16, answer_tokens = 8, answers_per_question = 8;
-  double text_tokens = 0;  ///< of all running text together
+  double prompt_tokens = 16, answer_tokens = 8, answers_per_question = 8;  ///< of training
+  double generation_tokens = 16;  ///< of a prompt that is answered; long where a primer stands before it
+  double choice_prompt_tokens = 16, choice_answer_tokens = 8;  ///< of multiple choice
+  double text_tokens = 0;                                      ///< of all running text together
   std::vector<JudgeSize> judges = {};
 };
 

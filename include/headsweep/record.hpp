@@ -53,13 +53,13 @@ struct JudgeQuality {
 };
 JudgeQuality quality_of(const std::vector<Reference>& references);
 
-/// One test question under one edit.
+/// One validation or test question under one edit.
 struct Item : Verdict {
   float mc1 = not_measured, mc2 = not_measured, mc3 = not_measured;
   float kl_answer = not_measured;   ///< nats per token
-  float repetition = not_measured;  ///< share of the answer's tokens that repeat its own bigrams
+  float repetition = not_measured;  ///< share of the generated bigrams that repeat an earlier one
   bool empty = false;
-  std::string answer;  ///< the greedy answer, UTF-8
+  std::string answer;  ///< the greedy answer as it was cut, UTF-8, without blanks at its ends
 };
 
 /// Sets what judges decide: truth, info, truth_info and both, by means over the items; NaN where there is
@@ -102,7 +102,7 @@ struct TrialRecord {
   /// mean of |gate| * norm(write) / norm(r), at prompt and at answer tokens of the validation pairs
   float relative_size_prompt = not_measured, relative_size_answer = not_measured;
   Metrics validation, test;
-  std::vector<Item> items;  ///< one per test question of the trial's fold
+  std::vector<Item> items;  ///< of the fold's validation questions, then of its test questions
   std::vector<EditLayer> edit;
 };
 

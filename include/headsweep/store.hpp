@@ -34,7 +34,7 @@ struct Column {
 const std::vector<Column>& schema();
 std::string schema_text();
 inline constexpr const char* results_format = "headsweep-results";
-inline constexpr const char* results_version = "1.0";
+inline constexpr const char* results_version = "1.1";
 
 // ---- what is known before the first block -----------------------------------------------------------------
 
@@ -51,7 +51,7 @@ struct QuestionRow {
 /// Identity of a sweep: two sweeps with equal `settings` and hashes may be joined.
 struct SweepIdentity {
   std::map<std::string, std::string> settings;  ///< settings_of(job)
-  std::string model_hash, data_hash;            ///< data: behaviour file, text file, tokenizer
+  std::string model_hash, data_hash;            ///< data: questions, texts, primer, tokenizer
   std::string build;     ///< program version, git revision, libraries, kind of processor
   std::string begun_as;  ///< of an extended sweep: the sweep_hash that it was begun with
 };
@@ -64,7 +64,7 @@ struct SweepHeader {
   std::vector<QuestionRow> questions;
   struct Baseline {
     Metrics validation, test;
-    std::vector<Item> items;
+    std::vector<Item> items;  ///< as a trial's
   };
   std::vector<Baseline> baseline;     ///< the unedited model, per fold
   std::vector<Reference> references;  ///< of all questions, in their order

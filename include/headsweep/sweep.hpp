@@ -76,8 +76,11 @@ struct Outline {
   MemoryAccount memory;
   DiskAccount disk;
   int questions = 0, train_pairs = 0;
+  bool estimated = false;  ///< the model's folder has no tokenizer: four bytes count as a token
 };
 Outline outline_of(const JobSpec& job);
+/// Every text of the first training question exactly as the model reads it, with its tokens.
+std::string show_texts(const JobSpec& job);
 /// Float32 operations a second of one thread of this machine in a matrix product; takes a fraction of a
 /// second.
 double measure_flops(int threads);
@@ -133,8 +136,7 @@ struct AskOptions {
   std::filesystem::path model;
   std::string question, prompt = "Q: {question} A:", stop;
   int max_new_tokens = 50;
-  std::optional<EditReference>
-      edit;  ///< its job's prompt, stop and limit are used where the options are empty
+  std::optional<EditReference> edit;  ///< its job says how the question is asked and its answer is cut
 };
 Asked ask(const AskOptions& options);
 /// Scores each line of a JSONL file ({"prompt","completion"} or {"prompt_ids","completion_ids"}): the same

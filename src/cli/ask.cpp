@@ -12,7 +12,7 @@ ExitCode run_ask(const CommandLine& line) {
                 .about =
                     "Prints the model's greedy answer and, with --edit, the answer under that trial's edit. "
                     "With --edit, "
-                    "prompt, stop and limit are those of the sweep.",
+                    "prompt, limit and what ends the answer are those of the sweep.",
                 .named = options::options_description("options"),
                 .positional = {"MODEL", "QUESTION"}};
   syntax.named.add_options()("edit", options::value<std::string>(),

@@ -23,7 +23,7 @@ constexpr double gpu_rate = 5e14;
 constexpr double gpu_rows = 150, cpu_rows = 40;
 
 Syntax syntax() {
-  Syntax syntax{.usage = "headsweep plan JOB [--ranks N] [--from FOLDER] [--set KEY=VALUE]",
+  Syntax syntax{.usage = "headsweep plan JOB [--ranks N] [--from FOLDER] [--texts] [--set KEY=VALUE]",
                 .about =
                     "Reads the job, the questions and the model's config (no weights, no GPU) and says what "
                     "a sweep would do, and how long it takes on how many ranks.",
@@ -38,7 +38,10 @@ Syntax syntax() {
       "is cuda, 500000, which an H100 reached in bf16")(
       "rows", options::value<double>(),
       "a product takes as long as one of so many rows more; default: 150 where model.device is cuda, else "
-      "40")("keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
+      "40")(
+      "texts", options::bool_switch(),
+      "print every text of the first training question as the model reads it, with its tokens, and stop")(
+      "keys", options::bool_switch(), "print every key of a job file with its meaning, and stop");
   add_job_changes(syntax);
   return syntax;
 }
@@ -184,6 +187,9 @@ SweepHeader header_of(const SweepFolder& folder) {
 void print_plan(const JobSpec& job, const Outline& outline) {
   std::cout << "job: " << job.name << "\nquestions: " << outline.questions
             << ", training pairs: " << outline.train_pairs << ", folds: " << outline.plan.folds
+            << (outline.estimated
+                    ? "\ntokens: estimated at four bytes each; the model's folder has no tokenizer"
+                    : "")
             << "\nlocations: " << outline.plan.locations.size() << "\n";
   print_locations(outline.plan);
   print_trials(outline.plan);
@@ -205,6 +211,10 @@ ExitCode run_plan(const CommandLine& line) {
   const int ranks = values["ranks"].as<int>();
   if (ranks < 1 || ranks > most_ranks) throw BadUsage(cat("--ranks is 1 to ", most_ranks));
   JobSpec job = read_job(values["JOB"].as<std::vector<std::string>>().front(), job_changes(values));
+  if (values["texts"].as<bool>()) {
+    std::cout << show_texts(job);
+    return ExitCode::done;
+  }
   std::optional<SweepFolder> folder;
   std::optional<SweepHeader> header;
   if (values.count("from") > 0) {

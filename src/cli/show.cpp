@@ -48,9 +48,10 @@ ExitCode run_show(const CommandLine& line) {
   print_metrics("unedited", before.test);
   print_metrics("edited  ", row.record.test);
   for (std::size_t i = 0; i < row.record.items.size(); ++i) {
-    const auto question = static_cast<std::size_t>(row.item_question.at(i));
+    const QuestionRow& question = questions.at(static_cast<std::size_t>(row.item_question.at(i)));
+    if (question.part.at(static_cast<std::size_t>(row.fold)) != SplitPart::test) continue;
     std::cout << "\n"
-              << questions.at(question).text << "\n  before: " << before.items.at(i).answer << "  ["
+              << question.text << "\n  before: " << before.items.at(i).answer << "  ["
               << verdict(before.items[i]) << "]\n  after:  " << row.record.items[i].answer << "  ["
               << verdict(row.record.items[i]) << "]\n";
   }

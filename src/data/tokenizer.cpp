@@ -12,4 +12,17 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   return read_sentencepiece(model, read_tokenizer_config(folder));
 }
 
+std::string hash_tokenizer(const std::filesystem::path& folder) {
+  std::string hashes;
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+                           "special_tokens_map.json", "added_tokens.json"})
+    if (std::filesystem::exists(folder / name)) hashes += cat(name, " ", hash_file(folder / name), "\n");
+  return hash_hex(hashes);
+}
+
+bool has_tokenizer(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "tokenizer.json") ||
+         std::filesystem::exists(folder / "tokenizer.model");
+}
+
 }  // namespace headsweep

@@ -40,13 +40,19 @@ std::vector<Ids> cut_after(std::size_t length, const Answers& answers) {
   return tails;
 }
 
+/// Index of the best answer among the correct ones and the refusals after them.
+int place_of_best(const Question& question) {
+  std::vector<std::string> preferred = question.correct;
+  preferred.insert(preferred.end(), question.refusals.begin(), question.refusals.end());
+  const auto best = std::find(preferred.begin(), preferred.end(), question.best);
+  expect(best != preferred.end(), "a question's best answer is a correct one or a refusal");
+  return static_cast<int>(best - preferred.begin());
+}
+
 class QuestionTokenizer {
  public:
-  struct Limits {
-    int vocab = 0, max_tokens = 0;
-  };
-  QuestionTokenizer(const Tokenizer& tokenizer, const JobSpec& job, const Limits& limits, int eos)
-      : tokenizer_(tokenizer), job_(job), limits_(limits), eos_(eos) {}
+  QuestionTokenizer(const Tokenizer& tokenizer, const TextFormat& format, const TokenLimits& limits)
+      : tokenizer_(tokenizer), format_(format), limits_(limits) {}
 
   /// Where a tokenizer joins the prompt's end with the beginning of one answer, all answers take that end
   /// over.
@@ -65,54 +71,40 @@ class QuestionTokenizer {
     result.correct = cut_after(result.prompt.size(), correct);
     result.incorrect = cut_after(result.prompt.size(), incorrect);
     result.refusals = cut_after(result.prompt.size(), refusals);
-    std::vector<std::string> preferred = question.correct;
-    preferred.insert(preferred.end(), question.refusals.begin(), question.refusals.end());
-    const auto best = std::find(preferred.begin(), preferred.end(), question.best);
-    expect(best != preferred.end(), "a question's best answer is a correct one or a refusal");
-    result.best = static_cast<int>(best - preferred.begin());
+    result.best = place_of_best(question);
     return result;
   }
 
  private:
   [[nodiscard]] Answers read(const Question& question, const std::vector<std::string>& texts,
                              const std::string& where) const {
-    const std::string prompt = fill_prompt(job_.behaviour.prompt, question.text);
+    const std::string prompt = format_.prompt_of(question.text);
     Answers answers{texts, {}};
     for (const std::string& text : texts) {
-      Continuation tokens = tokenize(tokenizer_, prompt, cat(" ", text), where);
-      const bool add_end = job_.training.answer_end == AnswerEnd::eos && tokens.answer.back() != eos_;
-      if (add_end) tokens.answer.push_back(eos_);
-      check(tokens, cat(where, ": prompt with answer ", quote(text)));
+      Continuation tokens = tokenize(tokenizer_, prompt, format_.answer_of(text), where);
+      const bool add_end = format_.end_token && tokens.answer.back() != limits_.eos;
+      if (add_end) tokens.answer.push_back(limits_.eos);
+      Ids whole = tokens.prompt;
+      whole.insert(whole.end(), tokens.answer.begin(), tokens.answer.end());
+      check_tokens(whole, limits_, cat(where, ": prompt with answer ", quote(text)));
       answers.tokens.push_back(std::move(tokens));
     }
     return answers;
   }
 
-  void check(const Continuation& tokens, const std::string& where) const {
-    for (const Ids* part : {&tokens.prompt, &tokens.answer})
-      for (const int id : *part)
-        require(0 <= id && id < limits_.vocab, where, ": token ", id, ", the model's vocabulary has ",
-                limits_.vocab);
-    const std::size_t length = tokens.prompt.size() + tokens.answer.size();
-    require(length <= static_cast<std::size_t>(limits_.max_tokens), where, ": ", length,
-            " tokens, the model reads at most ", limits_.max_tokens);
-  }
-
   const Tokenizer& tokenizer_;
-  const JobSpec& job_;
-  Limits limits_;
-  int eos_;
+  const TextFormat& format_;
+  TokenLimits limits_;
 };
 
 }  // namespace
 
-std::string fill_prompt(const std::string& prompt_template, const std::string& question) {
-  constexpr std::string_view slot = "{question}";
-  std::string prompt = prompt_template;
-  for (std::size_t at = prompt.find(slot); at != std::string::npos;
-       at = prompt.find(slot, at + question.size()))
-    prompt.replace(at, slot.size(), question);
-  return prompt;
+void check_tokens(const std::vector<int>& ids, const TokenLimits& limits, const std::string& where) {
+  for (const int id : ids)
+    require(0 <= id && id < limits.vocab, where, ": token ", id, ", the model's vocabulary has ",
+            limits.vocab);
+  require(ids.size() <= static_cast<std::size_t>(limits.max_tokens), where, ": ", ids.size(),
+          " tokens, the model reads at most ", limits.max_tokens);
 }
 
 Continuation tokenize(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer,
@@ -129,15 +121,32 @@ Continuation tokenize(const Tokenizer& tokenizer, const std::string& prompt, con
 }
 
 std::vector<TokenizedQuestion> tokenize_questions(const Behaviour& behaviour, const Tokenizer& tokenizer,
-                                                  const JobSpec& job, int vocab, int max_tokens, int eos) {
-  require(job.training.answer_end == AnswerEnd::none || (eos >= 0 && eos < vocab),
-          "training.answer_end: eos, but the model names no end token in its vocabulary of ", vocab,
+                                                  const TextFormat& format, const TokenLimits& limits) {
+  require(!format.end_token || (limits.eos >= 0 && limits.eos < limits.vocab),
+          "training.answer_end: eos, but the model names no end token in its vocabulary of ", limits.vocab,
           "; none is possible");
-  const QuestionTokenizer questions(tokenizer, job, {vocab, max_tokens}, eos);
+  const QuestionTokenizer questions(tokenizer, format, limits);
   std::vector<TokenizedQuestion> tokens;
   for (std::size_t i = 0; i < behaviour.questions.size(); ++i)
     tokens.push_back(questions.run(behaviour.questions[i], place_of(behaviour, i)));
   return tokens;
+}
+
+std::vector<std::vector<int>> tokenize_prompts(const Behaviour& behaviour, const Tokenizer& tokenizer,
+                                               const TextFormat& format, const TokenLimits& limits,
+                                               int new_tokens) {
+  std::vector<Ids> prompts;
+  for (std::size_t i = 0; i < behaviour.questions.size(); ++i) {
+    const std::string where = place_of(behaviour, i);
+    const Ids& ids =
+        prompts.emplace_back(tokenizer.encode(format.prompt_of(behaviour.questions[i].text), where));
+    check_tokens(ids, limits, cat(where, ": prompt to answer"));
+    require(!ids.empty(), where, ": the prompt to answer has no token");
+    require(ids.size() + static_cast<std::size_t>(new_tokens) <= static_cast<std::size_t>(limits.max_tokens),
+            where, ": ", ids.size(), " prompt tokens and evaluation.max_new_tokens = ", new_tokens,
+            " found, together at most ", limits.max_tokens, " are allowed by the model");
+  }
+  return prompts;
 }
 
 }  // namespace headsweep

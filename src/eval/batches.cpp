@@ -21,32 +21,9 @@ std::vector<std::size_t> places_of(const Material& material, const std::vector<S
   return places;
 }
 
-/// Answers and prompt together must not outgrow the model.
-void check_room(const Evaluation::Inputs& inputs, const Material& material,
-                const std::vector<std::size_t>& places) {
-  const int most = inputs.weights.config.max_tokens, wanted = inputs.job.evaluation.max_new_tokens;
-  for (const std::size_t place : places) {
-    const int prompt = static_cast<int>(question_at(inputs, material, place).prompt.size());
-    require(prompt + wanted <= most, inputs.behaviour.file, ": question '",
-            inputs.behaviour.questions.at(static_cast<std::size_t>(material.questions[place])).id,
-            "': ", prompt, " prompt tokens and evaluation.max_new_tokens = ", wanted,
-            " found, together at most ", most, " are allowed by the model");
-  }
-}
-
-std::vector<std::vector<int>> checked_documents(const Evaluation::Inputs& inputs) {
-  std::vector<std::vector<int>> documents;
-  const ModelConfig& config = inputs.weights.config;
-  for (std::size_t i = 0; i < inputs.documents.size(); ++i) {
-    const std::vector<int>& ids = inputs.documents[i];
-    const std::string place = cat(inputs.job.behaviour.text.string(), ": document ", i + 1);
-    require(ids.size() <= static_cast<std::size_t>(config.max_tokens), place, ": ", ids.size(),
-            " tokens found, at most ", config.max_tokens, " are allowed by the model");
-    for (const int id : ids)
-      require(id < config.vocab, place, ": token ", id, " found, the model knows ", config.vocab, " tokens");
-    if (ids.size() >= 2) documents.push_back(ids);
-  }
-  return documents;
+const std::vector<int>& prompt_at(const Evaluation::Inputs& inputs, const Material& material,
+                                  std::size_t place) {
+  return inputs.prompts.at(static_cast<std::size_t>(material.questions[place]));
 }
 
 TokenTree reference_tree(const TokenizedQuestion& question, EditFrom from) {
@@ -58,10 +35,10 @@ TokenTree reference_tree(const TokenizedQuestion& question, EditFrom from) {
   return tree;
 }
 
-TokenTree own_answer_tree(const TokenizedQuestion& question, const std::vector<int>& answer, EditFrom from) {
-  return {.prompt = question.prompt,
+TokenTree own_answer_tree(const std::vector<int>& prompt, const std::vector<int>& answer, EditFrom from) {
+  return {.prompt = prompt,
           .answers = {answer},
-          .edit_start = edit_start(from, Purpose::text, static_cast<int>(question.prompt.size()))};
+          .edit_start = edit_start(from, Purpose::text, static_cast<int>(prompt.size()))};
 }
 
 std::size_t tokens_of(const TokenTree& tree) {
@@ -86,9 +63,9 @@ std::vector<TokenBatch> pack_trees(const std::vector<TokenTree>& trees, Keep kee
 
 }  // namespace
 
-const TokenizedQuestion& question_at(const Evaluation::Inputs& inputs, const Material& material,
-                                     std::size_t place) {
-  return inputs.tokens.at(static_cast<std::size_t>(material.questions[place]));
+const TokenizedQuestion& choice_at(const Evaluation::Inputs& inputs, const Material& material,
+                                   std::size_t place) {
+  return inputs.choices.at(static_cast<std::size_t>(material.questions[place]));
 }
 
 Material gather_material(const Evaluation::Inputs& inputs) {
@@ -101,26 +78,24 @@ Material gather_material(const Evaluation::Inputs& inputs) {
   material.asked = places_of(material, spec.answers);
   material.chosen = places_of(material, spec.choice);
   material.drifted = places_of(material, spec.drift);
-  check_room(inputs, material, material.asked);
-  check_room(inputs, material, material.drifted);
-  if (!spec.drift.empty()) material.documents = checked_documents(inputs);
+  if (!spec.drift.empty()) material.documents = inputs.documents;
   return material;
 }
 
 std::vector<TokenBatch> pack_places(const Evaluation::Inputs& inputs, const Material& material,
                                     const std::vector<std::size_t>& places, EditFrom from) {
   std::vector<std::vector<int>> prompts;
-  for (const std::size_t place : places) prompts.push_back(question_at(inputs, material, place).prompt);
+  for (const std::size_t place : places) prompts.push_back(prompt_at(inputs, material, place));
   return pack_prompts(prompts, from, inputs.job.evaluation.questions, inputs.weights.device());
 }
 
 Batches pack_material(const Evaluation::Inputs& inputs, const Material& material, EditFrom from) {
   std::vector<TokenTree> references, own_answers, documents;
   for (const std::size_t place : material.chosen)
-    references.push_back(reference_tree(question_at(inputs, material, place), from));
+    references.push_back(reference_tree(choice_at(inputs, material, place), from));
   for (std::size_t i = 0; i < material.drifted.size(); ++i)
     own_answers.push_back(
-        own_answer_tree(question_at(inputs, material, material.drifted[i]), material.own_answers[i], from));
+        own_answer_tree(prompt_at(inputs, material, material.drifted[i]), material.own_answers[i], from));
   for (const std::vector<int>& document : material.documents)
     documents.push_back(
         {.prompt = document, .answers = {}, .edit_start = edit_start(from, Purpose::text, 0)});

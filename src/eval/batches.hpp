@@ -16,8 +16,8 @@ struct Material {
   std::vector<std::vector<int>> documents;    ///< running text, each of two tokens or more
 };
 Material gather_material(const Evaluation::Inputs& inputs);
-const TokenizedQuestion& question_at(const Evaluation::Inputs& inputs, const Material& material,
-                                     std::size_t place);
+const TokenizedQuestion& choice_at(const Evaluation::Inputs& inputs, const Material& material,
+                                   std::size_t place);
 
 /// Batches in the order of the lists that they pack.
 struct Batches {

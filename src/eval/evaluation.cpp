@@ -1,5 +1,7 @@
 // eval: measures K lanes on one fold: answers, multiple choice, drift; then means over questions.
 #include <map>
+#include <span>
+#include <utility>
 
 #include "eval/batches.hpp"
 #include "eval/drift.hpp"
@@ -20,7 +22,10 @@ std::vector<std::vector<Answer>> answer_questions(const Evaluation::Inputs& inpu
                                                   const LaneEdits& edits, const Tick& tick) {
   const EvaluationSpec& spec = inputs.job.evaluation;
   return answer_prompts(inputs.weights, inputs.tokenizer, prompts, edits,
-                        {.max_new_tokens = spec.max_new_tokens, .stop = spec.stop, .tick = tick});
+                        {.max_new_tokens = spec.max_new_tokens,
+                         .stop = spec.stop,
+                         .marks = {.after = spec.answer_after, .before = spec.answer_before},
+                         .tick = tick});
 }
 
 /// Final normed states of the lanes: [K, R, E].
@@ -69,7 +74,7 @@ TextDrift measure_text(PrefixMemo& prefixes, const Batches& batches, const LaneE
 }
 
 /// Means over items; NaN where there is none, or where one was not measured.
-Metrics mean_metrics(const std::vector<Item>& items) {
+Metrics mean_metrics(std::span<const Item> items) {
   const auto mean = [&](const auto& value_of) {
     double total = 0;
     for (const Item& item : items) total += value_of(item);
@@ -123,7 +128,7 @@ struct Evaluation::State {
         Item& item = items[lane][material.asked[i]];
         item.answer = std::move(answers[lane][i].text);
         item.repetition = repetition(answers[lane][i].ids);
-        item.empty = item.answer.find_first_not_of(" \t\n\v\f\r") == std::string::npos;
+        item.empty = item.answer.empty();
       }
   }
 
@@ -152,7 +157,7 @@ struct Evaluation::State {
       for (std::vector<Item>& lane : items)
         for (std::size_t i = first; i < end; ++i) {
           const std::size_t place = material.chosen[i];
-          log_prob = put_choice(question_at(inputs, material, place), log_prob, lane[place]);
+          log_prob = put_choice(choice_at(inputs, material, place), log_prob, lane[place]);
         }
       first = end;
       call(tick);
@@ -175,11 +180,9 @@ struct Evaluation::State {
 
   Result summarise(std::vector<Item> items) const {
     const auto first_test = items.begin() + static_cast<std::ptrdiff_t>(material.validation);
-    Result result;
-    result.validation = mean_metrics({items.begin(), first_test});
-    result.items.assign(std::make_move_iterator(first_test), std::make_move_iterator(items.end()));
-    result.test = mean_metrics(result.items);
-    return result;
+    return {.validation = mean_metrics({items.begin(), first_test}),
+            .test = mean_metrics({first_test, items.end()}),
+            .items = std::move(items)};
   }
 
   /// Drift on running text belongs to no question: it stands with each part that asks for drift.

@@ -33,10 +33,12 @@ class Listener {
   [[nodiscard]] const std::vector<std::int64_t>& kept() const { return kept_; }
   [[nodiscard]] bool all_finished() const { return going_.empty(); }
 
-  /// [K][N]; the answers still going get their text as it stands.
+  /// [K][N]; the answers still going are taken as they stand.
   std::vector<std::vector<Answer>> finish(std::size_t lanes) {
-    for (Answer& answer : answers_)
+    for (Answer& answer : answers_) {
       if (answer.text.empty()) answer.text = tokenizer_.decode(answer.ids);
+      answer.text = cut_answer(answer.text, options_.marks);
+    }
     std::vector<std::vector<Answer>> by_lane(lanes);
     const std::size_t prompts = answers_.size() / lanes;
     for (std::size_t row = 0; row < answers_.size(); ++row)
@@ -49,11 +51,14 @@ class Listener {
     answer.ended = id == end_token_;
     if (answer.ended) return true;
     answer.ids.push_back(id);
-    if (options_.stop.empty()) return false;
+    const AnswerMarks& marks = options_.marks;
+    if (options_.stop.empty() && marks.after.empty() && marks.before.empty()) return false;
     std::string text = tokenizer_.decode(answer.ids);
-    const std::size_t at = text.find(options_.stop);
-    if (at == std::string::npos) return false;
-    text.resize(at + options_.stop.size());
+    const std::size_t at = options_.stop.empty() ? std::string::npos : text.find(options_.stop);
+    if (at != std::string::npos)
+      text.resize(at + options_.stop.size());
+    else if (!cut_is_final(text, marks))
+      return false;
     answer.text = std::move(text);
     return true;
   }

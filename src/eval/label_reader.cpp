@@ -7,22 +7,6 @@
 namespace headsweep {
 namespace {
 
-/// The job's template with both slots filled; what is filled in is not looked at again.
-std::string fill_judged(const std::string& prompt, const std::string& question, const std::string& answer) {
-  std::string text;
-  for (std::size_t at = 0; at < prompt.size();) {
-    const std::string_view rest = std::string_view(prompt).substr(at);
-    const bool asks = rest.starts_with("{question}"), answers = rest.starts_with("{answer}");
-    if (asks || answers) {
-      text += asks ? question : answer;
-      at += std::string_view(asks ? "{question}" : "{answer}").size();
-    } else {
-      text += prompt[at++];
-    }
-  }
-  return text;
-}
-
 int round_up(int number, int step) { return (number + step - 1) / step * step; }
 
 TokenTree filler_of(int tokens) {
@@ -49,7 +33,7 @@ int JudgedText::longest() const {
 
 JudgedText read_judged_text(const Tokenizer& tokenizer, const JudgePrompt& asked, const Question& question,
                             const std::string& answer, const std::string& where) {
-  const std::string prompt = fill_judged(asked.prompt, question.text, answer);
+  const std::string prompt = fill_slots(asked.prompt, {{"question", question.text}, {"answer", answer}});
   Continuation yes = tokenize(tokenizer, prompt, asked.yes, where);
   Continuation no = tokenize(tokenizer, prompt, asked.no, where);
   require(!yes.prompt.empty() && !no.prompt.empty(), where, ": no token of the judge's prompt stands before ",

@@ -4,19 +4,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "job/leaf.hpp"
+
 namespace headsweep {
 namespace {
 
-/// The words that stand in braces with nothing but letters and underscores.
-std::vector<std::string> names_in_braces(const std::string& text) {
-  std::vector<std::string> names;
-  for (std::size_t open = text.find('{'); open != std::string::npos; open = text.find('{', open + 1)) {
-    const auto* letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    const std::size_t close = text.find_first_not_of(letters, open + 1);
-    if (close != std::string::npos && text[close] == '}' && close > open + 1)
-      names.push_back(text.substr(open + 1, close - open - 1));
+/// The names in braces of a template, as they stand.
+std::vector<std::string> slots_of(const std::string& text) {
+  std::vector<std::string> slots;
+  for (std::size_t at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) {
+    const std::size_t end = text.find('}', at);
+    const std::string name = text.substr(at + 1, end == std::string::npos ? 0 : end - at - 1);
+    if (is_job_name(name)) slots.push_back(name);
   }
-  return names;
+  return slots;
 }
 
 class JobCheck {
@@ -25,7 +26,7 @@ class JobCheck {
 
   void run() const {
     check_split();
-    check_prompt();
+    check_templates();
     const JudgeSpec& judge = job_.evaluation.judge;
     if (judge.by_model()) check_judge(judge.truth, "evaluation.judge.truth");
     if (!judge.info.folder.empty()) check_judge(judge.info, "evaluation.judge.info");
@@ -60,24 +61,37 @@ class JobCheck {
             "a share of 0 found, train, val and test above 0 are due");
   }
 
-  void check_prompt() const {
-    const std::string& prompt = job_.behaviour.prompt;
-    const std::string slot = "{question}";
-    const std::size_t first = prompt.find(slot);
-    const bool once = first != std::string::npos && prompt.find(slot, first + 1) == std::string::npos;
-    require(once, place("behaviour.prompt"), describe(yaml_text(prompt)),
-            " found, a text that holds {question} once is due");
+  void check_templates() const {
+    const EvaluationSpec& evaluation = job_.evaluation;
+    check_slots("behaviour.prompt", job_.behaviour.prompt, {"question"});
+    check_slots("probe.text", job_.probe.text, {"question", "answer"}, "other");
+    if (!job_.probe.sigma_text.empty())
+      check_slots("probe.sigma_text", job_.probe.sigma_text, {"question", "answer"}, "other");
+    check_slots("evaluation.instruction", evaluation.instruction, {});
+    if (!evaluation.prompt.empty()) check_slots("evaluation.prompt", evaluation.prompt, {"question"});
+    if (!evaluation.choice_prompt.empty())
+      check_slots("evaluation.choice_prompt", evaluation.choice_prompt, {"question"});
   }
 
-  /// Words in braces are slots; other braces are text.
+  /// Each of `due` stands once, `possible` at most once, and nothing else in braces that looks like a slot.
+  void check_slots(const std::string& key, const std::string& text, const std::vector<std::string>& due,
+                   const std::string& possible = "") const {
+    std::vector<std::string> known = due;
+    if (!possible.empty()) known.push_back(possible);
+    const std::vector<std::string> slots = slots_of(text);
+    for (const std::string& slot : slots)
+      require(std::find(known.begin(), known.end(), slot) != known.end(), place(key), "unknown slot {", slot,
+              "}", did_you_mean(slot, known), "; ",
+              known.empty() ? "none is filled here" : "allowed: {" + join(known, "}, {") + "}");
+    for (const std::string& name : known) {
+      const auto count = std::count(slots.begin(), slots.end(), name);
+      require(count == 1 || (count == 0 && name == possible), place(key), describe(yaml_text(text)),
+              " found, a text that holds {", name, "} ", name == possible ? "at most " : "", "once is due");
+    }
+  }
+
   void check_judge(const JudgePrompt& asked, const std::string& key) const {
-    const std::vector<std::string> slots = {"question", "answer"};
-    for (const std::string& name : names_in_braces(asked.prompt))
-      require(std::find(slots.begin(), slots.end(), name) != slots.end(), place(key + ".prompt"), "slot {",
-              name, "} found", did_you_mean(name, slots), ", {question} and {answer} are known");
-    for (const std::string& name : slots)
-      require(asked.prompt.find("{" + name + "}") != std::string::npos, place(key + ".prompt"),
-              describe(yaml_text(asked.prompt)), " found, a text that holds {", name, "} is due");
+    check_slots(key + ".prompt", asked.prompt, {"question", "answer"});
     require(asked.yes != asked.no, place(key + ".no"), describe(yaml_text(asked.no)),
             " found, another text than that of yes is due");
   }

@@ -1,19 +1,9 @@
-// job: the keys of models that judge, part of the table in job/keys.hpp; and what a key is.
+// job: the keys of models that judge, part of the table in job/keys.hpp.
 #pragma once
 
-#include <string>
-
-#include "job/leaf.hpp"
+#include "job/key.hpp"
 
 namespace headsweep {
-
-struct JobKey {
-  std::string name;
-  std::string meaning = "";
-  JobLimits limits = {};
-  bool due = false;
-  std::string clash = "";  ///< why this key may not stand here, beside the other keys; empty: it may
-};
 
 /// Which of both a value with a map in its place is written as.
 enum class Either { value, map };

@@ -1,5 +1,5 @@
-// job: every key of the job file, said once. Reading, resolved_job, settings_of and job_keys are visits of
-// this table:
+// job: every key of the job file, said once (behaviour, split and probe in data_keys.hpp). Reading,
+// resolved_job, settings_of and job_keys are visits of this table:
 //   visit(key, value)                   a single value
 //   visit.section(key, struct)          a map with keys of its own
 //   visit.variant(key, kind, of, then)  one of the keys of which exactly one is there, and says the kind
@@ -10,6 +10,7 @@
 #pragma once
 
 #include "job/compose.hpp"
+#include "job/data_keys.hpp"
 #include "job/judge_keys.hpp"
 
 namespace headsweep {
@@ -38,63 +39,6 @@ void visit_keys(Visit& visit, ModelSpec& model) {
       {.name = "precision",
        .meaning = "of what matrix products multiply; residual stream, edits and losses are float32 in both"},
       model.precision);
-}
-
-template <class Visit>
-void visit_keys(Visit& visit, BehaviourSpec& behaviour) {
-  visit({.name = "file",
-         .meaning = "JSONL, one question a line, or TruthfulQA's .csv; relative to the job file",
-         .limits = filled(),
-         .due = true},
-        behaviour.file);
-  visit({.name = "groups",
-         .meaning = "questions that are never split: of a category (JSONL's group, CSV's Category), or each "
-                    "question for itself"},
-        behaviour.groups);
-  visit({.name = "prompt", .meaning = "what the model reads before an answer; holds {question} once"},
-        behaviour.prompt);
-  visit({.name = "text", .meaning = "running text for kl_text and ce_text, one document a line; empty: none"},
-        behaviour.text);
-  visit({.name = "text_documents", .meaning = "at most so many documents", .limits = from(1, 1'000'000)},
-        behaviour.text_documents);
-  visit({.name = "text_tokens",
-         .meaning = "at most so many tokens of each document",
-         .limits = from(2, 100'000)},
-        behaviour.text_tokens);
-}
-
-template <class Visit>
-void visit_keys(Visit& visit, SplitSpec& split) {
-  visit({.name = "folds",
-         .meaning = "0: one split by the shares; N: each question is tested once",
-         .limits = from(0, 1000)},
-        split.folds);
-  const std::string clash = split.folds > 0 ? "beside folds" : "";
-  visit({.name = "train",
-         .meaning = "share of groups to train on; the three sum to 1",
-         .limits = from(0, 1),
-         .clash = clash},
-        split.train);
-  visit({.name = "val", .meaning = "share of groups to choose on", .limits = from(0, 1), .clash = clash},
-        split.val);
-  visit({.name = "test", .meaning = "share of groups to report on", .limits = from(0, 1), .clash = clash},
-        split.test);
-}
-
-template <class Visit>
-void visit_keys(Visit& visit, ProbeSpec& probe) {
-  visit({.name = "suffix",
-         .meaning = "what follows question + answer in the texts that probes and directions are fitted on"},
-        probe.suffix);
-  visit({.name = "sigma_suffix", .meaning = "the same for the texts that sigma is measured on"},
-        probe.sigma_suffix);
-  visit({.name = "answers",
-         .meaning = "at most so many true and as many false answers a question",
-         .limits = from(1, 1000)},
-        probe.answers);
-  visit({.name = "c", .meaning = "inverse strength of the L2 penalty", .limits = above(0)}, probe.c);
-  visit({.name = "batch", .meaning = "texts a forward call; fixes bits", .limits = from(1, 100'000)},
-        probe.batch);
 }
 
 template <class Visit>
@@ -233,6 +177,28 @@ void visit_keys(Visit& visit, EvaluationSpec& evaluation) {
   visit({.name = "stop",
          .meaning = "an answer ends after this text; empty: at the end token or the longest answer"},
         evaluation.stop);
+  visit({.name = "answer_after",
+         .meaning = "the answer is what was generated after this text, up to where it stands again; empty: "
+                    "all of it"},
+        evaluation.answer_after);
+  visit({.name = "answer_before", .meaning = "this text and what was generated after it are cut off first"},
+        evaluation.answer_before);
+  visit({.name = "instruction",
+         .meaning = "stands before prompts to answer and to choose by, with a blank line between"},
+        evaluation.instruction);
+  visit({.name = "primer",
+         .meaning = "text file with examples, between instruction and prompt; relative to the job file; "
+                    "empty: none"},
+        evaluation.primer);
+  visit({.name = "prompt",
+         .meaning = "what the model continues; holds {question} once; empty: behaviour.prompt"},
+        evaluation.prompt);
+  visit({.name = "choice_prompt",
+         .meaning = "what stands before an answer of multiple choice; holds {question} once; empty: "
+                    "behaviour.prompt"},
+        evaluation.choice_prompt);
+  visit({.name = "full_stop", .meaning = "an answer of multiple choice that has no full stop gets one"},
+        evaluation.full_stop);
   visit({.name = "answers", .meaning = "parts whose questions are answered and judged", .limits = measured},
         evaluation.answers);
   visit({.name = "choice", .meaning = "parts with MC1, MC2, MC3", .limits = measured}, evaluation.choice);

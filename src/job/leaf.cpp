@@ -109,7 +109,6 @@ std::vector<std::string> words_of(PairRule) { return {"cross", "zip", "best"}; }
 std::vector<std::string> words_of(Refusals) { return {"keep", "drop"}; }
 std::vector<std::string> words_of(EditRead) { return {"layer", "heads", "constant"}; }
 std::vector<std::string> words_of(EditFrom) { return {"all", "last_prompt", "iti_code"}; }
-std::vector<std::string> words_of(Suffix) { return {"none", "random_question"}; }
 std::vector<std::string> words_of(JudgeKind) { return {"exact", "none"}; }
 std::vector<std::string> words_of(SplitPart) { return {"train", "val", "test"}; }
 std::vector<std::string> words_of(EditKind) { return {"optimal", "iti", "lora"}; }

@@ -60,7 +60,6 @@ std::vector<std::string> words_of(PairRule);
 std::vector<std::string> words_of(Refusals);
 std::vector<std::string> words_of(EditRead);
 std::vector<std::string> words_of(EditFrom);
-std::vector<std::string> words_of(Suffix);
 std::vector<std::string> words_of(JudgeKind);
 std::vector<std::string> words_of(SplitPart);
 std::vector<std::string> words_of(EditKind);

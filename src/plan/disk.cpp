@@ -12,17 +12,22 @@ constexpr double bytes_a_trial = 600, bytes_an_item = 4;      ///< flags, offset
 constexpr double bytes_a_token = 2;                           ///< of an answer's text: four letters, half
 constexpr double bytes_a_number = 4;
 
+/// Of one trial's items.
 double item_bytes(const JobSpec& job, const Workload& work) {
   const EvaluationSpec& spec = job.evaluation;
-  const auto on_test = [](const std::vector<SplitPart>& parts) {
-    return std::find(parts.begin(), parts.end(), SplitPart::test) != parts.end();
-  };
-  double bytes = bytes_an_item;
-  if (on_test(spec.answers)) bytes += bytes_a_token * work.new_tokens();
-  if (on_test(spec.answers) && spec.judge.by_model()) bytes += 4 * bytes_a_number;  // probabilities
-  if (on_test(spec.choice)) bytes += 2 * bytes_a_number;  // mc2 and mc3; mc1 is a flag
-  if (on_test(spec.drift)) bytes += bytes_a_number;
-  return bytes;
+  double all = 0;
+  for (const SplitPart part : {SplitPart::val, SplitPart::test}) {
+    const auto measures = [&](const std::vector<SplitPart>& parts) {
+      return std::find(parts.begin(), parts.end(), part) != parts.end();
+    };
+    double bytes = bytes_an_item;
+    if (measures(spec.answers)) bytes += bytes_a_token * work.new_tokens();
+    if (measures(spec.answers) && spec.judge.by_model()) bytes += 4 * bytes_a_number;  // probabilities
+    if (measures(spec.choice)) bytes += 2 * bytes_a_number;  // mc2 and mc3; mc1 is a flag
+    if (measures(spec.drift)) bytes += bytes_a_number;
+    all += bytes * work.questions(part);
+  }
+  return all;
 }
 
 /// Values of a and b; zeros outside the edited heads take nothing.
@@ -49,7 +54,7 @@ double edit_values(const JobSpec& job, const ModelShape& shape, const Trial& tri
 
 DiskAccount account_disk(const JobSpec& job, const DataSize& data, const Plan& plan) {
   const Workload work(job, data);
-  const double items = item_bytes(job, work) * work.questions(SplitPart::test);
+  const double items = item_bytes(job, work);
   double trials = 0;
   for (const Trial& trial : plan.trials) {
     const double steps = trial.edit == EditKind::iti ? 0 : work.steps();

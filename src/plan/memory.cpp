@@ -56,7 +56,7 @@ double writing_bytes(const JobSpec& job, const ModelShape& shape, const DataSize
       std::min<double>(job.evaluation.questions, data.val_questions + data.test_questions);
   const double prompt = low * shape.layers * (w.outputs + w.keys) + running_token(w, low);
   const double answer = low * (shape.layers * w.keys * job.evaluation.max_new_tokens + shape.vocab);
-  return questions * (data.prompt_tokens * prompt + answer);
+  return questions * (data.generation_tokens * prompt + answer);
 }
 
 /// Tokens whose states below the first edited layer are kept: of training, pairs, choices, answers and

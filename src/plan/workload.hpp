@@ -30,17 +30,20 @@ class Workload {
   [[nodiscard]] Texts pairs(SplitPart part) const { return pairs(questions(part) * pairs_of_question()); }
   [[nodiscard]] Texts prompts(SplitPart part) const {
     const double together = std::min<double>(job_.evaluation.questions, questions(part));
-    return {questions(part), data_.prompt_tokens, 1, together * data_.prompt_tokens};
+    return {questions(part), data_.generation_tokens, 1, together * data_.generation_tokens};
   }
+  /// Of an answer, with the marks that the model writes around it.
   [[nodiscard]] double new_tokens() const {
-    return std::min<double>(job_.evaluation.max_new_tokens, data_.answer_tokens);
+    const EvaluationSpec& spec = job_.evaluation;
+    const double marks = static_cast<double>(spec.answer_after.size() + spec.answer_before.size());
+    return std::min<double>(spec.max_new_tokens, data_.answer_tokens + marks);
   }
   [[nodiscard]] Texts choices(SplitPart part) const {
-    const double answers = data_.answers_per_question * data_.answer_tokens;
-    return {questions(part), data_.prompt_tokens + answers, answers};
+    const double answers = data_.answers_per_question * data_.choice_answer_tokens;
+    return {questions(part), data_.choice_prompt_tokens + answers, answers};
   }
   [[nodiscard]] Texts answered(SplitPart part) const {
-    return {questions(part), data_.prompt_tokens + data_.answer_tokens, data_.answer_tokens};
+    return {questions(part), data_.generation_tokens + new_tokens(), new_tokens()};
   }
   [[nodiscard]] Texts documents() const {
     const double tokens = job_.behaviour.text_tokens;

@@ -31,9 +31,9 @@ Part load_part(const fs::path& file) { return decode_part(read_file(file), file.
 
 void check_items(const SweepHeader& header, const Trial& trial, const TrialRecord& record,
                  const fs::path& file) {
-  const std::size_t due = test_questions(header, trial.fold).size();
+  const std::size_t due = measured_questions(header, trial.fold).size();
   require(record.items.empty() || record.items.size() == due, file.string(), ": trial ", record.trial_hash,
-          ": ", record.items.size(), " items, its fold has ", due, " test questions");
+          ": ", record.items.size(), " items, its fold measures ", due, " questions");
 }
 
 Survey survey_parts(const SweepHeader& header, const std::vector<fs::path>& parts) {

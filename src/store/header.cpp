@@ -68,9 +68,9 @@ void write_questions(ColumnWriter* out, const SweepHeader& header) {
   for (int fold = 0; fold < header.plan.folds; ++fold) {
     for (const Row& row : header.questions)
       part.push_back(static_cast<std::uint8_t>(row.part.at(static_cast<std::size_t>(fold))));
-    std::vector<std::int32_t> tested = test_questions(header, fold);
-    tested.resize(out->extent("item"), -1);
-    item_question.insert(item_question.end(), tested.begin(), tested.end());
+    std::vector<std::int32_t> measured = measured_questions(header, fold);
+    measured.resize(out->extent("item"), -1);
+    item_question.insert(item_question.end(), measured.begin(), measured.end());
   }
   out->write("questions/part", part);
   out->write("items/question", item_question);
@@ -146,11 +146,12 @@ std::string sweep_hash(const SweepIdentity& identity) {
   return hash_hex(cat(text, "\n", identity.model_hash, "\n", identity.data_hash));
 }
 
-std::vector<std::int32_t> test_questions(const SweepHeader& header, int fold) {
+std::vector<std::int32_t> measured_questions(const SweepHeader& header, int fold) {
   std::vector<std::int32_t> rows;
-  for (std::size_t i = 0; i < header.questions.size(); ++i)
-    if (header.questions[i].part.at(static_cast<std::size_t>(fold)) == SplitPart::test)
-      rows.push_back(static_cast<std::int32_t>(i));
+  for (const SplitPart part : {SplitPart::val, SplitPart::test})
+    for (std::size_t i = 0; i < header.questions.size(); ++i)
+      if (header.questions[i].part.at(static_cast<std::size_t>(fold)) == part)
+        rows.push_back(static_cast<std::int32_t>(i));
   return rows;
 }
 
@@ -159,7 +160,7 @@ Extents extents_of(const SweepHeader& header) {
   const auto folds = static_cast<std::uint64_t>(plan.folds);
   std::uint64_t items = 0, bytes = 0;
   for (int fold = 0; fold < plan.folds; ++fold)
-    items = std::max<std::uint64_t>(items, test_questions(header, fold).size());
+    items = std::max<std::uint64_t>(items, measured_questions(header, fold).size());
   for (const auto& baseline : header.baseline) bytes += answer_bytes(baseline.items);
   return {{"trial", plan.trials.size()},
           {"location", plan.locations.size()},

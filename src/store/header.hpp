@@ -9,8 +9,9 @@ namespace headsweep {
 
 /// Lengths of the axes that the header fixes.
 Extents extents_of(const SweepHeader& header);
-/// Rows of /questions that are tested in a fold, ascending: what the items of its trials are about.
-std::vector<std::int32_t> test_questions(const SweepHeader& header, int fold);
+/// Rows of /questions that validate in a fold, then those that are tested, each ascending: what the items of
+/// its trials are about.
+std::vector<std::int32_t> measured_questions(const SweepHeader& header, int fold);
 
 void write_attributes(h5::File* file, const SweepHeader& header);
 /// How well the judge knows the references, as root attributes.

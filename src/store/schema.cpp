@@ -19,7 +19,7 @@ void add_axes(Table* table) {
   axis("fold", "fold; 0 without folds");
   axis("question", "row of questions");
   axis("reference", "a reference answer of a question");
-  axis("item", "place among the test questions of a fold");
+  axis("item", "place among the validation questions of a fold and, after them, its test questions");
   axis("step", "step of training, from 0");
   axis("block", "row of blocks");
   axis("edit_row", "one edited layer of one trial");
@@ -96,7 +96,7 @@ void add_design(Table* table) {
                 i32,
                 {"fold", "item"},
                 "1",
-                "row of questions; -1: the fold has fewer test questions"});
+                "row of questions, whose part says whether it is tested; -1: the fold has fewer"});
 }
 
 void add_trials(Table* table) {
@@ -169,7 +169,7 @@ void add_items(const Place& place, const std::string& bytes_prefix, Table* table
   add("mc2", f32, "1", "normalised probability of the correct answers");
   add("mc3", f32, "1", "share of correct answers above every incorrect one");
   add("kl_answer", f32, "nats/token", "KL(unedited || edited) along the unedited greedy answer");
-  add("repetition", f32, "1", "share of the answer's tokens that repeat its own bigrams");
+  add("repetition", f32, "1", "share of the generated bigrams that repeat an earlier one");
   add("refused", u8, "1", "1 if the answer is a refusal");
   add("empty", u8, "1", "1 if the answer is empty");
   table->push_back({place.group,

@@ -108,16 +108,17 @@ Asked ask(const AskOptions& options) {
   std::optional<ReadyEdit> ready;
   if (options.edit) ready = load_edit(*options.edit, options.model, model.weights);
   GenerateOptions how{.max_new_tokens = options.max_new_tokens, .stop = options.stop, .from = EditFrom::all};
-  std::string prompt_template = options.prompt;
+  TextFormat format{.prompt = options.prompt};
   if (ready) {
     const JobSpec& job = ready->stored.job;
-    prompt_template = job.behaviour.prompt;
-    how = {.max_new_tokens = job.evaluation.max_new_tokens,
-           .stop = job.evaluation.stop,
+    const EvaluationSpec& spec = job.evaluation;
+    format = read_formats(job).generation;
+    how = {.max_new_tokens = spec.max_new_tokens,
+           .stop = spec.stop,
+           .marks = {.after = spec.answer_after, .before = spec.answer_before},
            .from = ready->stored.from};
   }
-  const std::vector<int> prompt =
-      model.tokenizer->encode(fill_prompt(prompt_template, options.question), "question");
+  const std::vector<int> prompt = model.tokenizer->encode(format.prompt_of(options.question), "question");
   for (const int id : prompt)
     require(id < model.weights.config.vocab, "question: token ", id, " is outside the model's vocabulary");
   const int most = model.weights.config.max_tokens, length = static_cast<int>(prompt.size());

@@ -2,47 +2,54 @@
 #include "sweep/ground.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "sweep/judge_files.hpp"
 
 namespace headsweep {
 namespace {
 
+TokenLimits limits_of(const Texts& texts) {
+  constexpr int any = std::numeric_limits<int>::max();
+  if (texts.estimated) return {.vocab = any, .max_tokens = any, .eos = 0};
+  return {.vocab = texts.config.vocab, .max_tokens = texts.config.max_tokens, .eos = texts.config.eos};
+}
+
 /// Documents as ids, cut to the job's length; those too short to predict a token are left out.
 std::vector<std::vector<int>> tokenize_documents(const JobSpec& job, const Tokenizer& tokenizer,
-                                                 const ModelConfig& config) {
+                                                 const TokenLimits& limits) {
   std::vector<std::vector<int>> documents;
   if (job.behaviour.text.empty()) return documents;
   const std::string file = job.behaviour.text.string();
-  const auto most = static_cast<std::size_t>(std::min(job.behaviour.text_tokens, config.max_tokens));
+  const auto most = static_cast<std::size_t>(std::min(job.behaviour.text_tokens, limits.max_tokens));
   for (const std::string& text : read_documents(job.behaviour.text, job.behaviour.text_documents)) {
     std::vector<int> ids = tokenizer.encode(text, file);
-    const auto outside = std::find_if(ids.begin(), ids.end(), [&](int id) { return id >= config.vocab; });
-    require(outside == ids.end(), file, ": token ", outside == ids.end() ? 0 : *outside,
-            " is outside the model's vocabulary of ", config.vocab);
     ids.resize(std::min(ids.size(), most));
+    check_tokens(ids, limits, file);
     if (ids.size() >= 2) documents.push_back(std::move(ids));
   }
   require(!documents.empty(), file, ": no document of two tokens or more");
   return documents;
 }
 
+/// All that texts and their tokens come from.
 std::string hash_texts(const JobSpec& job, const Behaviour& behaviour) {
-  const std::string text = job.behaviour.text.empty() ? "" : hash_file(job.behaviour.text);
-  return hash_hex(cat(behaviour.hash, text, hash_file(job.model.folder / "tokenizer.json")));
+  std::string all = behaviour.hash;
+  const auto add = [&](const std::string& name, const std::filesystem::path& file) {
+    if (!file.empty() && std::filesystem::exists(file)) all += cat("\n", name, " ", hash_file(file));
+  };
+  add("text", job.behaviour.text);
+  add("primer", job.evaluation.primer);
+  return hash_hex(cat(all, "\ntokenizer ", hash_tokenizer(job.model.folder)));
 }
 
 std::vector<ProbeText> read_probe_texts(const JobSpec& job, const Texts& texts, const Split& split,
-                                        Suffix suffix) {
-  auto read = make_probe_texts(texts.behaviour, split, *texts.tokenizer, job, suffix);
-  for (const ProbeText& text : read) {
-    const std::string& id = texts.behaviour.questions[static_cast<std::size_t>(text.question)].id;
-    require(text.ids.size() <= static_cast<std::size_t>(texts.config.max_tokens), texts.behaviour.file,
-            ": question '", id, "': its probe text has ", text.ids.size(),
-            " tokens, the model reads at most ", texts.config.max_tokens);
-    for (const int token : text.ids)
-      require(token < texts.config.vocab, texts.behaviour.file, ": question '", id, "': token ", token,
-              " of its probe text, the model's vocabulary has ", texts.config.vocab);
+                                        const std::string& text) {
+  auto read = make_probe_texts(texts.behaviour, split, *texts.tokenizer, job, text);
+  for (const ProbeText& one : read) {
+    const std::string& id = texts.behaviour.questions[static_cast<std::size_t>(one.question)].id;
+    check_tokens(one.ids, limits_of(texts),
+                 cat(texts.behaviour.file, ": question '", id, "': its probe text"));
   }
   return read;
 }
@@ -67,25 +74,60 @@ std::vector<JudgeSize> judge_sizes(const JobSpec& job, const DataSize& data) {
   return sizes;
 }
 
+/// What is neither measured nor trained on is not read: it may be too long for the model.
+void tokenize(const JobSpec& job, Texts& texts) {
+  const Tokenizer& tokenizer = *texts.tokenizer;
+  const TokenLimits limits = limits_of(texts);
+  const EvaluationSpec& spec = job.evaluation;
+  const auto& [training, generation, choice] = texts.formats;
+  texts.training = tokenize_questions(texts.behaviour, tokenizer, training, limits);
+  if (!spec.choice.empty())
+    texts.choices =
+        choice == training ? texts.training : tokenize_questions(texts.behaviour, tokenizer, choice, limits);
+  if (!spec.answers.empty() || !spec.drift.empty())
+    texts.prompts = tokenize_prompts(texts.behaviour, tokenizer, generation, limits, spec.max_new_tokens);
+  texts.documents = tokenize_documents(job, tokenizer, limits);
+  const bool same = job.probe.sigma_text.empty() || job.probe.sigma_text == job.probe.text;
+  for (const Split& split : texts.splits) {
+    texts.probe.push_back(read_probe_texts(job, texts, split, job.probe.text));
+    if (!same) texts.sigma.push_back(read_probe_texts(job, texts, split, job.probe.sigma_text));
+  }
+}
+
+/// Means over the questions.
+struct AnswerSizes {
+  double prompt = 0, answers = 0, answer = 0;
+};
+AnswerSizes sizes_of(const std::vector<TokenizedQuestion>& questions) {
+  AnswerSizes sizes;
+  double tokens = 0;
+  for (const TokenizedQuestion& question : questions) {
+    sizes.prompt += static_cast<double>(question.prompt.size());
+    for (const auto* list : {&question.correct, &question.incorrect, &question.refusals})
+      for (const auto& answer : *list) {
+        sizes.answers += 1;
+        tokens += static_cast<double>(answer.size());
+      }
+  }
+  const double count = std::max<double>(1, static_cast<double>(questions.size()));
+  return {sizes.prompt / count, sizes.answers / count, tokens / std::max(1.0, sizes.answers)};
+}
+
 bool names(const std::vector<SplitPart>& parts, SplitPart part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
 
 }  // namespace
 
-Texts read_texts(const JobSpec& job) {
+Texts read_texts(const JobSpec& job, NoTokenizer absent) {
   Texts texts;
   texts.config = read_config(job.model.folder);
-  texts.tokenizer = load_tokenizer(job.model.folder);
+  texts.estimated = absent == NoTokenizer::estimated && !has_tokenizer(job.model.folder);
+  texts.tokenizer = texts.estimated ? rough_tokenizer() : load_tokenizer(job.model.folder);
   texts.behaviour = read_behaviour(job.behaviour.file, job.behaviour.groups);
+  texts.formats = read_formats(job);
   texts.splits = make_splits(texts.behaviour, job.split, job.seed);
-  texts.tokens = tokenize_questions(texts.behaviour, *texts.tokenizer, job, texts.config.vocab,
-                                    texts.config.max_tokens, texts.config.eos);
-  texts.documents = tokenize_documents(job, *texts.tokenizer, texts.config);
-  for (const Split& split : texts.splits) {
-    texts.probe.push_back(read_probe_texts(job, texts, split, job.probe.suffix));
-    texts.sigma.push_back(read_probe_texts(job, texts, split, job.probe.sigma_suffix));
-  }
+  tokenize(job, texts);
   texts.hash = hash_texts(job, texts.behaviour);
   return texts;
 }
@@ -104,23 +146,19 @@ DataSize size_of_data(const JobSpec& job, const Texts& texts) {
   const Split& split = texts.splits.front();
   DataSize size;
   size.train_pairs = static_cast<double>(
-      make_pairs(texts.tokens, texts.behaviour, split.questions(SplitPart::train), job.training, job.seed)
+      make_pairs(texts.training, texts.behaviour, split.questions(SplitPart::train), job.training, job.seed)
           .size());
   size.val_questions = static_cast<double>(split.questions(SplitPart::val).size());
   size.test_questions = static_cast<double>(split.questions(SplitPart::test).size());
-  double prompts = 0, answers = 0, tokens = 0;
-  for (const TokenizedQuestion& question : texts.tokens) {
-    prompts += static_cast<double>(question.prompt.size());
-    for (const auto* list : {&question.correct, &question.incorrect, &question.refusals})
-      for (const auto& answer : *list) {
-        answers += 1;
-        tokens += static_cast<double>(answer.size());
-      }
-  }
-  const auto questions = static_cast<double>(texts.tokens.size());
-  size.prompt_tokens = prompts / questions;
-  size.answers_per_question = answers / questions;
-  size.answer_tokens = tokens / answers;
+  const AnswerSizes training = sizes_of(texts.training), choice = sizes_of(texts.choices);
+  size.prompt_tokens = training.prompt;
+  size.answers_per_question = training.answers;
+  size.answer_tokens = training.answer;
+  size.choice_prompt_tokens = choice.prompt;
+  size.choice_answer_tokens = choice.answer;
+  double prompts = 0;
+  for (const auto& prompt : texts.prompts) prompts += static_cast<double>(prompt.size());
+  size.generation_tokens = prompts / std::max<double>(1, static_cast<double>(texts.prompts.size()));
   for (const auto& document : texts.documents) size.text_tokens += static_cast<double>(document.size());
   size.judges = judge_sizes(job, size);
   return size;
@@ -131,7 +169,7 @@ FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& we
     : job_(job), weights_(weights), fold_(fold) {
   const Split& split = texts.splits.at(static_cast<std::size_t>(fold));
   const auto pairs_of = [&](SplitPart part) {
-    return make_pairs(texts.tokens, texts.behaviour, split.questions(part), job.training, job.seed);
+    return make_pairs(texts.training, texts.behaviour, split.questions(part), job.training, job.seed);
   };
   train_ = pairs_of(SplitPart::train);
   validation_ = pairs_of(SplitPart::val);
@@ -139,7 +177,8 @@ FoldGround::FoldGround(const JobSpec& job, const Texts& texts, const Weights& we
   evaluation_ = std::make_unique<Evaluation>(Evaluation::Inputs{.weights = weights,
                                                                 .tokenizer = *texts.tokenizer,
                                                                 .behaviour = texts.behaviour,
-                                                                .tokens = texts.tokens,
+                                                                .prompts = texts.prompts,
+                                                                .choices = texts.choices,
                                                                 .split = split,
                                                                 .documents = texts.documents,
                                                                 .job = job,

@@ -15,16 +15,24 @@ namespace headsweep {
 /// Texts of the job as ids; read before a weight is.
 struct Texts {
   Behaviour behaviour;
+  TextFormats formats;
   std::unique_ptr<Tokenizer> tokenizer;
+  bool estimated = false;  ///< the tokenizer is a rough one
   ModelConfig config;
-  std::vector<TokenizedQuestion> tokens;
+  std::vector<TokenizedQuestion> training;  ///< prompts and answers that pairs are made of
+  std::vector<TokenizedQuestion> choices;   ///< those of multiple choice; empty if there is none
+  std::vector<std::vector<int>> prompts;    ///< to answer, one a question; empty if none is answered
   std::vector<Split> splits;                ///< one per fold
   std::vector<std::vector<int>> documents;  ///< running text
-  /// Per fold: the texts whose head outputs give the probe and, by another reading, sigma.
+  /// Per fold: the texts whose head outputs give the probe, and sigma; of the latter none if they are the
+  /// same.
   std::vector<std::vector<ProbeText>> probe, sigma;
-  std::string hash;  ///< of behaviour file, text file, tokenizer
+  std::string hash;  ///< of what is read: questions, running text, primer, tokenizer
 };
-Texts read_texts(const JobSpec& job);
+/// What is made of a model folder without tokenizer: an error, or texts of estimated tokens, any number of
+/// which are read.
+enum class NoTokenizer { refused, estimated };
+Texts read_texts(const JobSpec& job, NoTokenizer absent = NoTokenizer::refused);
 ModelShape shape_of(const ModelConfig& config);
 /// Means over the first fold, for the cost of blocks.
 DataSize size_of_data(const JobSpec& job, const Texts& texts);

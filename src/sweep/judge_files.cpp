@@ -6,19 +6,6 @@
 #include <headsweep/model.hpp>
 
 namespace headsweep {
-namespace {
-
-/// Of the files that there are.
-std::string hash_tokenizer(const std::filesystem::path& folder) {
-  std::string hashes;
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
-                           "special_tokens_map.json", "added_tokens.json"})
-    if (std::filesystem::exists(folder / name)) hashes += cat(name, " ", hash_file(folder / name), "\n");
-  return hash_hex(hashes);
-}
-
-}  // namespace
-
 std::vector<const JudgePrompt*> asked_of_models(const JobSpec& job) {
   std::vector<const JudgePrompt*> asked;
   for (const JudgePrompt* one : {&job.evaluation.judge.truth, &job.evaluation.judge.info})

@@ -9,7 +9,7 @@
 namespace headsweep {
 
 Outline outline_of(const JobSpec& job) {
-  const Texts texts = read_texts(job);
+  const Texts texts = read_texts(job, NoTokenizer::estimated);
   const ModelShape shape = shape_of(texts.config);
   Outline outline;
   outline.data = size_of_data(job, texts);
@@ -19,6 +19,7 @@ Outline outline_of(const JobSpec& job) {
   outline.disk = account_disk(job, outline.data, outline.plan);
   outline.questions = static_cast<int>(texts.behaviour.questions.size());
   outline.train_pairs = static_cast<int>(outline.data.train_pairs);
+  outline.estimated = texts.estimated;
   return outline;
 }
 

@@ -67,7 +67,7 @@ std::vector<QuestionRow> question_rows(const JobSpec& job, const Texts& texts) {
   }
   std::vector<int> all(rows.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
-  for (const Pair& pair : make_pairs(texts.tokens, texts.behaviour, all, job.training, job.seed))
+  for (const Pair& pair : make_pairs(texts.training, texts.behaviour, all, job.training, job.seed))
     ++rows[static_cast<std::size_t>(pair.question)].pairs;
   return rows;
 }
@@ -186,9 +186,9 @@ std::vector<HeadTable> run_localiser(const World& world, const JobSpec& job, con
                                      const Weights& weights) {
   std::vector<HeadTable> tables;
   for (std::size_t fold = 0; fold < texts.splits.size(); ++fold) {
-    const std::vector<ProbeText>&probe = texts.probe[fold], &sigma = texts.sigma[fold];
+    const bool same = texts.sigma.empty();
+    const std::vector<ProbeText>&probe = texts.probe[fold], &sigma = same ? probe : texts.sigma[fold];
     const at::Tensor outputs = capture_all(world, weights, probe, job.probe.batch);
-    const bool same = job.probe.suffix == job.probe.sigma_suffix;
     const at::Tensor others = same ? outputs : capture_all(world, weights, sigma, job.probe.batch);
     first_does(world, [&] {
       tables.push_back(locate({.texts = probe, .outputs = outputs}, {.texts = sigma, .outputs = others},

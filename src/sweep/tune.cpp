@@ -49,8 +49,8 @@ double time_lanes(const TrainingInputs& inputs, int lanes) {
 
 /// The first pairs of the training questions, enough for a few steps.
 std::vector<Pair> pairs_to_time(const Texts& texts, const TrainingSpec& spec, std::uint64_t seed) {
-  std::vector<Pair> pairs =
-      make_pairs(texts.tokens, texts.behaviour, texts.splits.front().questions(SplitPart::train), spec, seed);
+  std::vector<Pair> pairs = make_pairs(texts.training, texts.behaviour,
+                                       texts.splits.front().questions(SplitPart::train), spec, seed);
   const auto most = static_cast<std::size_t>((timed_steps + 1) * spec.batch);
   std::set<int> questions;
   const auto enough = [&](const Pair& pair) {

@@ -110,7 +110,7 @@ class _Writer:
             trial["status"] = absent
 
     def write(self) -> None:
-        attributes = {"format": "headsweep-results", "version": "1.0", "resolved_job": JOB, "judged_by": "model"}
+        attributes = {"format": "headsweep-results", "version": "1.1", "resolved_job": JOB, "judged_by": "model"}
         attributes |= {"started_utc": "2024-05-06T07:08:09Z", "complete": 0}
         self.file.attrs.update(attributes)
         self._write_heads()
@@ -148,7 +148,13 @@ class _Writer:
         self._put("questions/id", [f"q{i}" for i in range(count)])
         self._put("questions/group", [f"g{i // 2}" for i in range(count)])
         self._put("questions/text", [f"Was ist {i}, bitteschön?" for i in range(count)])
-        self._put("items/question", np.arange(ITEMS * self.design.folds, dtype=np.int32).reshape(-1, ITEMS))
+        tested = np.arange(ITEMS * self.design.folds, dtype=np.int32).reshape(-1, ITEMS)
+        validating = np.broadcast_to(np.arange(count - VALIDATION, count), (self.design.folds, VALIDATION))
+        part = np.zeros((self.design.folds, count), np.uint8)
+        part[:, -VALIDATION:] = 1
+        np.put_along_axis(part, tested, 2, axis=1)
+        self._put("questions/part", part)
+        self._put("items/question", np.hstack([validating, tested]).astype(np.int32))
 
     def _write_trials(self) -> None:
         count = len(self.trials)
@@ -186,14 +192,14 @@ class _Writer:
                     name, np.where(np.isnan(means["truth"]), np.nan, self.generator.random(len(chances)))
                 )
                 self._put(f"{metrics}/{part}/{name}", values.astype(np.float32))
-        truth, info = judged["test"]
+        truth, info = (np.hstack(parts) for parts in zip(*judged.values(), strict=True))
         for name in ITEM_COLUMNS:
             self._put(
                 f"{items}/{name}", {"truth": truth, "info": info}.get(name, truth * 0.5).astype(np.float32)
             )
         done = np.array([chance is not None for chance in chances])
-        self._put(f"{items}/count", np.where(done, ITEMS, 0).astype(np.int32))
-        texts = [f"Antwort {i}, größer".encode() for i in range(len(chances) * ITEMS)]
+        self._put(f"{items}/count", np.where(done, VALIDATION + ITEMS, 0).astype(np.int32))
+        texts = [f"Antwort {i}, größer".encode() for i in range(len(chances) * (VALIDATION + ITEMS))]
         self._put(f"{items}/answer_bytes", np.frombuffer(b"".join(texts), np.uint8))
         self._put(f"{items}/answer_offsets", np.cumsum([0] + [len(text) for text in texts]))
 

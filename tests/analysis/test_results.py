@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from made_up import ITEMS, Design
+from made_up import ITEMS, VALIDATION, Design
 
 from analysis.results import METRICS, BadResults, Results
 
@@ -32,6 +32,9 @@ def test_metrics_agree_with_items(write: Write) -> None:
         items = results.trial_items("truth", trial)
         assert items.shape == (ITEMS,)
         assert items.mean() == pytest.approx(row["test_truth"], nan_ok=True, abs=1e-6)
+        validating = results.trial_items("truth", trial, "validation")
+        assert validating.shape == (VALIDATION,)
+        assert validating.mean() == pytest.approx(row["validation_truth"], nan_ok=True, abs=1e-6)
         assert np.isnan(items).all() == (row["status"] != "done")
     assert results.baseline_items("info", 0).mean() == pytest.approx(
         results.baseline.at[0, "test_info"], abs=1e-6
@@ -46,7 +49,7 @@ def test_folds_have_units_curves_have_lengths_answers_have_texts(write: Write) -
     trained = results.trials.index[results.trials["edit"] == "optimal"][0]
     untrained = results.trials.index[results.trials["edit"] == "iti"][0]
     assert (results.curve(trained).size, results.curve(untrained).size) == (30, 0)
-    assert results.answer(2, 3) == f"Antwort {2 * ITEMS + 3}, größer"
+    assert results.answer(2, 3) == f"Antwort {2 * (VALIDATION + ITEMS) + VALIDATION + 3}, größer"
 
 
 def change(path: Path, name: str, value: str) -> Path:
@@ -99,9 +102,10 @@ def test_made_up_columns_are_those_of_the_store(write: Write, tmp_path: Path) ->
     }
     results = Results(stored)
     done = results.trials.index[results.trials["status"] == "done"][0]
-    assert results.trial_items("truth", done).mean() == pytest.approx(
-        results.trials.at[done, "test_truth"], abs=1e-6
-    )
+    for part in ("validation", "test"):
+        assert results.trial_items("truth", done, part).mean() == pytest.approx(
+            results.trials.at[done, f"{part}_truth"], abs=1e-6
+        )
 
 
 def column_names(path: Path) -> set[str]:

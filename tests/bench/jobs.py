@@ -34,7 +34,7 @@ def write_job(file: Path, locations: dict, lanes: int = 8, **changes: dict | lis
         model=dict(folder=str(WORLD), device="cpu"),
         behaviour=dict(file=str(WORLD / "truthfulness.jsonl"), prompt="Q: {question} A:"),
         split=dict(train=0.6, val=0.2, test=0.2),
-        probe=dict(suffix="none", sigma_suffix="none", answers=1, c=1.0, batch=64),
+        probe=dict(answers=1, c=1.0, batch=64),
         locations=locations,
         edits=[dict(optimal=dict(at=list(locations), tau=[0.1]))],
         training=TRAINING | dict(learning_rate={size: 0.05 for size in sizes_of(locations)}),

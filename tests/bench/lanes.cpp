@@ -17,8 +17,11 @@ struct World {
   std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(folder);
   Behaviour behaviour = read_behaviour(job.behaviour.file);
   Split split = make_splits(behaviour, job.split, job.seed).front();
-  std::vector<TokenizedQuestion> tokens =
-      tokenize_questions(behaviour, *tokenizer, job, weights.config.vocab, weights.config.max_tokens, -1);
+  TextFormats formats = read_formats(job);
+  TokenLimits limits{.vocab = weights.config.vocab, .max_tokens = weights.config.max_tokens};
+  std::vector<TokenizedQuestion> tokens = tokenize_questions(behaviour, *tokenizer, formats.training, limits);
+  std::vector<std::vector<int>> prompts =
+      tokenize_prompts(behaviour, *tokenizer, formats.generation, limits, job.evaluation.max_new_tokens);
   std::vector<std::vector<int>> documents;
 };
 
@@ -66,7 +69,8 @@ void measure(benchmark::State& state) {
   static const Evaluation evaluation({.weights = w.weights,
                                       .tokenizer = *w.tokenizer,
                                       .behaviour = w.behaviour,
-                                      .tokens = w.tokens,
+                                      .prompts = w.prompts,
+                                      .choices = w.tokens,
                                       .split = w.split,
                                       .documents = w.documents,
                                       .job = w.job,

@@ -19,7 +19,7 @@ seed: 3
 model: {{folder: {world}, device: cpu}}
 behaviour: {{file: {questions}, prompt: "Q: {{question}} A:", text: {world}/text.txt, text_documents: 6, text_tokens: 32}}
 split: {{train: 0.6, val: 0.2, test: 0.2}}
-probe: {{suffix: random_question, sigma_suffix: none, answers: 2, c: 1.0, batch: 32}}
+probe: {{text: "Q: {{question}} A: {{answer}} Q: {{other}} A:", sigma_text: "Q: {{question}} A: {{answer}}", answers: 2, c: 1.0, batch: 32}}
 locations:
   claimed: {{heads: [L2.H7, L6.H7]}}
   pairs: {{random: {{size: 2, draws: 4}}}}

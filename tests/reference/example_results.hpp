@@ -6,11 +6,10 @@
 
 namespace headsweep::example {
 
-inline std::vector<int> tested(const std::vector<QuestionRow>& questions, int fold) {
+inline std::vector<int> questions_of(const std::vector<QuestionRow>& questions, int fold, SplitPart part) {
   std::vector<int> rows;
   for (std::size_t i = 0; i < questions.size(); ++i)
-    if (questions[i].part[static_cast<std::size_t>(fold)] == SplitPart::test)
-      rows.push_back(static_cast<int>(i));
+    if (questions[i].part[static_cast<std::size_t>(fold)] == part) rows.push_back(static_cast<int>(i));
   return rows;
 }
 
@@ -124,10 +123,13 @@ inline TrialRecord make_record(const SweepHeader& header, const Trial& trial) {
     quality += head_quality(head) / std::sqrt(static_cast<float>(location.heads.size()));
   quality = iti ? 0.4F * quality : quality + 0.4F * std::log(static_cast<float>(location.heads.size()));
   const float drift = iti ? 0.02F * static_cast<float>(trial.strength) : 0.2F + 0.05F * quality * quality;
-  record.items = make_items(tested(header.questions, trial.fold), quality, drift, &random);
-  record.test = metrics_of(record.items, drift, quality);
-  record.validation =
-      metrics_of(make_items(tested(header.questions, trial.fold), quality, drift, &random), drift, quality);
+  const std::vector<Item> tested =
+      make_items(questions_of(header.questions, trial.fold, SplitPart::test), quality, drift, &random);
+  record.items =
+      make_items(questions_of(header.questions, trial.fold, SplitPart::val), quality, drift, &random);
+  record.validation = metrics_of(record.items, drift, quality);
+  record.test = metrics_of(tested, drift, quality);
+  record.items.insert(record.items.end(), tested.begin(), tested.end());
   if (!iti) record.training = make_training(quality, &random);
   record.edit = make_edit(location.heads, iti, &random);
   if (!iti) record.norm_a = norm_of(record.edit, &EditLayer::a);
@@ -172,10 +174,12 @@ inline SweepHeader make_header(const Options& options) {
   for (int fold = 0; fold < options.folds; ++fold) {
     Random random(6, "baseline", fold);
     SweepHeader::Baseline& baseline = header.baseline.emplace_back();
-    baseline.items = make_items(tested(header.questions, fold), -0.8F, 0.0F, &random);
-    baseline.test = metrics_of(baseline.items, 0.0F, -2.0F);
-    baseline.validation =
-        metrics_of(make_items(tested(header.questions, fold), -0.8F, 0.0F, &random), 0.0F, -2.0F);
+    const std::vector<Item> tested =
+        make_items(questions_of(header.questions, fold, SplitPart::test), -0.8F, 0.0F, &random);
+    baseline.items = make_items(questions_of(header.questions, fold, SplitPart::val), -0.8F, 0.0F, &random);
+    baseline.validation = metrics_of(baseline.items, 0.0F, -2.0F);
+    baseline.test = metrics_of(tested, 0.0F, -2.0F);
+    baseline.items.insert(baseline.items.end(), tested.begin(), tested.end());
   }
   return header;
 }

@@ -11,6 +11,7 @@ namespace headsweep {
 namespace {
 
 const ByteTokenizer tokenizer;
+const std::string with_other = "Q: {question} A: {answer} Q: {other} A:";
 
 JobSpec make_job() {
   JobSpec job;
@@ -18,7 +19,7 @@ JobSpec make_job() {
   return job;
 }
 std::vector<TokenizedQuestion> tokens_of(const Behaviour& behaviour) {
-  return tokenize_questions(behaviour, tokenizer, make_job(), 257, 200, -1);
+  return tokenize_questions(behaviour, tokenizer, read_formats(make_job()).training, {257, 200, -1});
 }
 std::vector<int> count_up(int n) {
   std::vector<int> numbers(static_cast<std::size_t>(n));
@@ -140,7 +141,7 @@ TEST(ProbeTexts, EndWithAnotherTrainingQuestion) {
   std::set<std::pair<int, int>> drawn;
   for (job.seed = 0; job.seed < 200; ++job.seed) {
     const Split split = make_splits(behaviour, {}, 3)[0];
-    const auto texts = make_probe_texts(behaviour, split, tokenizer, job, Suffix::random_question);
+    const auto texts = make_probe_texts(behaviour, split, tokenizer, job, with_other);
     ASSERT_EQ(texts.size(), 16U * 4U);  // 12 + 4 questions, 2 correct and as many incorrect answers
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const ProbeText& probe = texts[i];
@@ -162,13 +163,13 @@ TEST(ProbeTexts, EndWithAnotherTrainingQuestion) {
             12U * 11U + 4U * 12U);  // every training question stands at the end of every other one
 }
 
-TEST(ProbeTexts, WithoutSuffixEndWithTheAnswer) {
+TEST(ProbeTexts, WithoutAnotherQuestionEndWithTheAnswer) {
   const Behaviour behaviour = make_behaviour(6, 1, 4, 3);
   JobSpec job = make_job();
   const Split split{std::vector<SplitPart>(6, SplitPart::val)};  // no training question is needed
   for (const auto& [answers, expected] : {std::pair{1, 1U}, {3, 3U}, {9, 3U}}) {
     job.probe.answers = answers;
-    const auto texts = make_probe_texts(behaviour, split, tokenizer, job, Suffix::none);
+    const auto texts = make_probe_texts(behaviour, split, tokenizer, job, job.probe.text);
     ASSERT_EQ(texts.size(), 6U * 2U * expected);
     const auto is_true = [](const ProbeText& probe) { return probe.label; };
     EXPECT_EQ(std::count_if(texts.begin(), texts.end(), is_true), static_cast<std::ptrdiff_t>(6 * expected));
@@ -179,9 +180,8 @@ TEST(ProbeTexts, WithoutSuffixEndWithTheAnswer) {
 TEST(ProbeTexts, NeedAnotherTrainingQuestion) {
   const Behaviour behaviour = make_behaviour(2, 1);
   const Split split{{SplitPart::train, SplitPart::val}};
-  EXPECT_EQ(
-      message_of([&] { make_probe_texts(behaviour, split, tokenizer, make_job(), Suffix::random_question); }),
-      "made.jsonl: 1 training question; suffix random_question needs another one than the question itself");
+  EXPECT_EQ(message_of([&] { make_probe_texts(behaviour, split, tokenizer, make_job(), with_other); }),
+            "made.jsonl: 1 training question; {other} needs another one than the question itself");
 }
 
 }  // namespace

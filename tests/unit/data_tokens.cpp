@@ -6,21 +6,18 @@
 namespace headsweep {
 namespace {
 
-JobSpec job_with(const std::string& prompt, AnswerEnd end = AnswerEnd::none) {
-  JobSpec job;
-  job.behaviour.prompt = prompt;
-  job.training.answer_end = end;
-  return job;
+TextFormat format_of(const std::string& prompt, bool end_token = false) {
+  return {.prompt = prompt, .end_token = end_token};
 }
 
 /// prompt + answer are the ids of the text, for every answer of every question; and the prompt is no shorter
 /// than it must be.
-void expect_concatenation(const Behaviour& behaviour, const Tokenizer& tokenizer, const JobSpec& job,
+void expect_concatenation(const Behaviour& behaviour, const Tokenizer& tokenizer, const TextFormat& format,
                           const std::vector<TokenizedQuestion>& tokens) {
   ASSERT_EQ(tokens.size(), behaviour.questions.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const Question& question = behaviour.questions[i];
-    const std::string prompt = fill_prompt(job.behaviour.prompt, question.text);
+    const std::string prompt = format.prompt_of(question.text);
     const std::vector<int> prompt_ids = tokenizer.encode(prompt, "");
     bool all_share_next = tokens[i].prompt.size() < prompt_ids.size();
     const auto check = [&](const std::vector<std::string>& texts,
@@ -43,20 +40,14 @@ void expect_concatenation(const Behaviour& behaviour, const Tokenizer& tokenizer
   }
 }
 
-TEST(Prompt, IsFilledOnceAtEachSlot) {
-  EXPECT_EQ(fill_prompt("Q: {question} A:", "Why?"), "Q: Why? A:");
-  EXPECT_EQ(fill_prompt("{question}{question}|", "{question}!"), "{question}!{question}!|");
-  EXPECT_EQ(fill_prompt("none", "Why?"), "none");
-}
-
 TEST(Tokens, OfPromptAndAnswerAreThoseOfTheText) {
   Behaviour behaviour = make_behaviour(6, 1);
   behaviour.questions[2].best = behaviour.questions[2].correct[1];
-  const JobSpec job = job_with("Q: {question} A:");
+  const TextFormat format = format_of("Q: {question} A:");
   for (const bool joins : {false, true}) {
     const ByteTokenizer tokenizer(joins);
-    const auto tokens = tokenize_questions(behaviour, tokenizer, job, 258, 100, -1);
-    expect_concatenation(behaviour, tokenizer, job, tokens);
+    const auto tokens = tokenize_questions(behaviour, tokenizer, format, {258, 100, -1});
+    expect_concatenation(behaviour, tokenizer, format, tokens);
     const std::string prompt = tokenizer.decode(tokens[2].prompt),
                       answer = tokenizer.decode(tokens[2].correct[1]);
     EXPECT_EQ(prompt + "|" + answer, joins ? "Q: question 2 |A: right 2 1" : "Q: question 2 A:| right 2 1");
@@ -65,9 +56,9 @@ TEST(Tokens, OfPromptAndAnswerAreThoseOfTheText) {
 
 TEST(Tokens, EndEachAnswerWithEosIfAsked) {
   const Behaviour behaviour = make_behaviour(3, 1);
-  const auto plain = tokenize_questions(behaviour, ByteTokenizer(), job_with("{question}"), 258, 100, 5);
+  const auto plain = tokenize_questions(behaviour, ByteTokenizer(), format_of("{question}"), {258, 100, 5});
   const auto ended =
-      tokenize_questions(behaviour, ByteTokenizer(), job_with("{question}", AnswerEnd::eos), 258, 100, 5);
+      tokenize_questions(behaviour, ByteTokenizer(), format_of("{question}", true), {258, 100, 5});
   for (std::size_t i = 0; i < plain.size(); ++i) {
     EXPECT_EQ(plain[i].prompt, ended[i].prompt);
     std::vector<int> expected = plain[i].incorrect.at(1);
@@ -76,26 +67,26 @@ TEST(Tokens, EndEachAnswerWithEosIfAsked) {
     EXPECT_EQ(ended[i].refusals.at(0).back(), 5);
   }
   for (const int eos : {-1, 258})
-    EXPECT_EQ(message_of([&] {
-                tokenize_questions(behaviour, ByteTokenizer(), job_with("{question}", AnswerEnd::eos), 258,
-                                   100, eos);
-              }),
-              "training.answer_end: eos, but the model names no end token in its vocabulary of 258; none is "
-              "possible");
+    EXPECT_EQ(
+        message_of([&] {
+          tokenize_questions(behaviour, ByteTokenizer(), format_of("{question}", true), {258, 100, eos});
+        }),
+        "training.answer_end: eos, but the model names no end token in its vocabulary of 258; none is "
+        "possible");
 }
 
 TEST(Tokens, RefuseWhatTheModelCannotRead) {
   const Behaviour behaviour = make_behaviour(3, 1);
-  const JobSpec job = job_with("Q: {question} A:");
-  const auto said = [&](const Behaviour& read, const JobSpec& how, int vocab, int most) {
-    return message_of([&] { tokenize_questions(read, ByteTokenizer(), how, vocab, most, -1); });
+  const TextFormat format = format_of("Q: {question} A:");
+  const auto said = [&](const Behaviour& read, const TextFormat& how, int vocab, int most) {
+    return message_of([&] { tokenize_questions(read, ByteTokenizer(), how, {vocab, most, -1}); });
   };
-  EXPECT_EQ(said(behaviour, job, 256, 100),
+  EXPECT_EQ(said(behaviour, format, 256, 100),
             "made.jsonl:1: prompt with answer 'right 0 0': token 256, the model's vocabulary has 256");
   const std::size_t length = ByteTokenizer().encode("Q: question 0 A: no comment", "").size();
   const auto most = static_cast<int>(length);
-  EXPECT_EQ(said(behaviour, job, 257, most), "nothing was thrown");
-  EXPECT_EQ(said(behaviour, job, 257, most - 1),
+  EXPECT_EQ(said(behaviour, format, 257, most), "nothing was thrown");
+  EXPECT_EQ(said(behaviour, format, 257, most - 1),
             cat("made.jsonl:1: prompt with answer 'no comment': ", length,
                 " tokens, the model reads at most ", length - 1));
 }
@@ -108,7 +99,7 @@ TEST(Tokens, RefuseAnswersThatTheTokenizerCannotTellApart) {
   const auto said = [&](const std::string& correct, const std::string& incorrect, const std::string& prompt) {
     const Behaviour behaviour{
         "made.jsonl", "", {{"a", "g", "Why", correct, {correct}, {incorrect}, {"No No"}, 1}}};
-    return message_of([&] { tokenize_questions(behaviour, *tokenizer, job_with(prompt), 4, 9, -1); });
+    return message_of([&] { tokenize_questions(behaviour, *tokenizer, format_of(prompt), {4, 9, -1}); });
   };
   EXPECT_EQ(said("No", "Yes", "{question}"), "nothing was thrown");
   EXPECT_EQ(said("Yes", "Maybe", "{question}"),
@@ -125,9 +116,9 @@ TEST(Tinyworld, IsReadWholeByItsOwnTokenizer) {
   EXPECT_EQ(tokenizer->vocab_size(), 351);
   for (const std::string name : {"truthfulness", "sentiment", "politeness", "worked_step"}) {
     const Behaviour behaviour = read_behaviour(world / (name + ".jsonl"));
-    const JobSpec job = job_with(name == "truthfulness" ? "Q: {question} A:" : "{question}", AnswerEnd::none);
-    const auto tokens = tokenize_questions(behaviour, *tokenizer, job, 351, 64, -1);
-    expect_concatenation(behaviour, *tokenizer, job, tokens);
+    const TextFormat format = format_of(name == "truthfulness" ? "Q: {question} A:" : "{question}");
+    const auto tokens = tokenize_questions(behaviour, *tokenizer, format, {351, 64, -1});
+    expect_concatenation(behaviour, *tokenizer, format, tokens);
     EXPECT_EQ(make_splits(behaviour, {}, 0).size(), 1U);
     if (name != "truthfulness") continue;
     EXPECT_EQ(tokens.size(), 720U);

@@ -33,7 +33,8 @@ inline std::vector<Pair> some_pairs(int count, int a_question = 1) {
   const Behaviour behaviour = read_behaviour(model_folder() / "truthfulness.jsonl");
   const auto tokenizer = load_tokenizer(model_folder());
   const auto tokens =
-      tokenize_questions(behaviour, *tokenizer, job, weights().config.vocab, weights().config.max_tokens, -1);
+      tokenize_questions(behaviour, *tokenizer, read_formats(job).training,
+                         {.vocab = weights().config.vocab, .max_tokens = weights().config.max_tokens});
   std::vector<int> questions;
   for (int i = 0; i < count; ++i) questions.push_back(i * 7);
   return make_pairs(tokens, behaviour, questions, job.training, 0);

@@ -20,7 +20,7 @@ struct Prompts {
     for (std::size_t i = 0; i < 8; ++i) {
       std::vector<int> prompt = world.documents[i % 6];
       prompt.resize(3 + 2 * (i / 2));
-      ids.push_back(i % 2 == 0 ? world.tokens[i].prompt : prompt);
+      ids.push_back(i % 2 == 0 ? world.prompts[i] : prompt);
     }
   }
   [[nodiscard]] auto answers(const LaneEdits& edits, const GenerateOptions& options) const {
@@ -130,6 +130,27 @@ TEST(GenerateEnds, InsideATokenTheTextIsCutAfterTheStop) {
     inside += at != std::string::npos && at + 1 < whole[0][i].text.size() ? 1 : 0;
   }
   EXPECT_GT(inside, 0);
+}
+
+/// A row with marks ends after the first token that makes its cut final, and its tokens are kept up to there.
+TEST(GenerateEnds, AsSoonAsTheCutOfTheMarksIsFinal) {
+  const Prompts prompts;
+  const auto whole = prompts.answers({}, {.max_new_tokens = 12, .stop = ""});
+  const AnswerMarks marks{.after = "is", .before = "."};
+  const auto cut = prompts.answers({}, {.max_new_tokens = 12, .stop = "", .marks = marks});
+  int shorter = 0;
+  for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
+    const std::vector<int>& all = whole[0][i].ids;
+    std::vector<int> expected;
+    for (const int id : all) {
+      expected.push_back(id);
+      if (cut_is_final(prompts.world.tokenizer->decode(expected), marks)) break;
+    }
+    EXPECT_EQ(cut[0][i].ids, expected);
+    EXPECT_EQ(cut[0][i].text, cut_answer(prompts.world.tokenizer->decode(all), marks));
+    shorter += expected.size() < all.size() ? 1 : 0;
+  }
+  EXPECT_GT(shorter, 3);
 }
 
 TEST(GenerateEnds, TicksOnceATokenUntilAllAreFinished) {

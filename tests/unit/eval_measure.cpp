@@ -50,33 +50,52 @@ Choice plain_choice(const TokenizedQuestion& question, int start, const LaneEdit
 
 class Measure : public testing::TestWithParam<EditFrom> {};
 
-void expect_plain_sums(const LaneEdits& edits, EditFrom from, at::Device device) {
+void expect_plain_sums(const World& read, const Evaluation& evaluated, at::Device device, EditFrom from) {
   SCOPED_TRACE(device.str());
-  const auto results = evaluation(device).measure(on(edits, device), from, {});
-  const std::vector<int> test = world().split.questions(SplitPart::test);
+  const LaneEdits edits = three_lanes();
+  const auto results = evaluated.measure(on(edits, device), from, {});
+  std::vector<int> questions = read.split.questions(SplitPart::val);
+  const std::vector<int> test = read.split.questions(SplitPart::test);
+  questions.insert(questions.end(), test.begin(), test.end());
   for (std::size_t lane = 0; lane < 3; ++lane) {
     const LaneEdits edit = lane_of(edits, static_cast<std::int64_t>(lane));
-    ASSERT_EQ(results[lane].items.size(), test.size());
-    for (std::size_t i = 0; i < test.size(); ++i) {
-      const TokenizedQuestion& question = world().tokens[static_cast<std::size_t>(test[i])];
+    ASSERT_EQ(results[lane].items.size(), questions.size());
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      const auto question = static_cast<std::size_t>(questions[i]);
+      const TokenizedQuestion& choices = read.choices[question];
+      const std::vector<int>& prompt = read.prompts[question];
       const Item& item = results[lane].items[i];
-      const Starts start = starts(from, static_cast<int>(question.prompt.size()));
-      const Choice choice = plain_choice(question, start.choice, edit);
+      const int choice_start = starts(from, static_cast<int>(choices.prompt.size())).choice;
+      const Choice choice = plain_choice(choices, choice_start, edit);
       EXPECT_EQ(item.mc1, choice.mc1);
       EXPECT_NEAR(item.mc2, choice.mc2, 1e-5);
       EXPECT_EQ(item.mc3, choice.mc3);
       const GenerateOptions options{.max_new_tokens = 9, .stop = "."};
-      const auto answer = generate(world().weights, *world().tokenizer, {question.prompt}, {}, options)[0][0];
-      const double kl = plain_kl(joined(question.prompt, answer.ids),
-                                 static_cast<std::int64_t>(answer.ids.size()), start.own_answer, edit);
-      EXPECT_GT(kl, 1e-3);
-      EXPECT_NEAR(item.kl_answer, kl, 1e-5 * (1 + kl));
+      const auto answer = generate(world().weights, *world().tokenizer, {prompt}, {}, options)[0][0];
+      const double kl = plain_kl(joined(prompt, answer.ids), static_cast<std::int64_t>(answer.ids.size()),
+                                 starts(from, static_cast<int>(prompt.size())).own_answer, edit);
+      EXPECT_GT(kl, 1e-4);
+      EXPECT_NEAR(item.kl_answer, kl, 5e-5 * (1 + kl));  // float32 under strong edits
     }
   }
 }
 
 TEST_P(Measure, EqualsPlainSumsInEveryLane) {
-  for (const at::Device device : devices_here()) expect_plain_sums(three_lanes(), GetParam(), device);
+  for (const at::Device device : devices_here())
+    expect_plain_sums(world(), evaluation(device), device, GetParam());
+}
+
+/// Generation and multiple choice each read their own prompt, both behind the instruction.
+TEST_P(Measure, ReadsTheFormatsOfTheJob) {
+  World formatted;
+  formatted.job.evaluation.instruction = "The animal of Zovo is crane.";
+  formatted.job.evaluation.prompt = "Q: {question} A: The";
+  formatted.job.evaluation.choice_prompt = "{question} A:";
+  formatted.read_prompts();
+  ASSERT_NE(formatted.prompts[0], world().prompts[0]);
+  ASSERT_NE(formatted.choices[0].prompt, world().choices[0].prompt);
+  ASSERT_NE(formatted.choices[0].prompt, formatted.prompts[0]);
+  expect_plain_sums(formatted, formatted.evaluation(), at::kCPU, GetParam());
 }
 
 TEST_P(Measure, LanesDoNotFeelTheirNeighbours) {
@@ -135,16 +154,23 @@ TEST(Evaluation, AnEditOfZeroChangesNothing) {
 
 TEST(Evaluation, MetricsAreMeansOfTheItems) {
   const Evaluation::Result result = evaluation().measure(three_lanes(), EditFrom::all, {})[1];
-  double truth = 0, info = 0, both = 0;
-  for (const Item& item : result.items) {
-    truth += item.truth / 8;
-    info += item.info / 8;
-    both += item.truth * item.info / 8;
-    EXPECT_EQ(item.p_truth, item.truth);
+  ASSERT_EQ(result.items.size(), 16U);  // those that validate, then those that test
+  for (const auto& [first, metrics] : {std::pair{0U, result.validation}, {8U, result.test}}) {
+    double truth = 0, info = 0, both = 0, mc2 = 0;
+    for (std::size_t i = first; i < first + 8; ++i) {
+      const Item& item = result.items[i];
+      truth += item.truth / 8;
+      info += item.info / 8;
+      both += item.truth * item.info / 8;
+      mc2 += item.mc2 / 8;
+      EXPECT_EQ(item.p_truth, item.truth);
+    }
+    EXPECT_NEAR(metrics.truth, truth, 1e-6);
+    EXPECT_NEAR(metrics.truth_info, truth * info, 1e-6);
+    EXPECT_NEAR(metrics.both, both, 1e-6);
+    EXPECT_NEAR(metrics.mc2, mc2, 1e-6);
   }
-  EXPECT_NEAR(result.test.truth, truth, 1e-6);
-  EXPECT_NEAR(result.test.truth_info, truth * info, 1e-6);
-  EXPECT_NEAR(result.test.both, both, 1e-6);
+  EXPECT_NE(result.validation.mc2, result.test.mc2);
 }
 
 TEST(Evaluation, ChunksOfQuestionsChangeNoNumber) {
@@ -169,8 +195,10 @@ TEST(Evaluation, MeasuresWhatTheJobAsksFor) {
   const Evaluation::Result& result = asked.baseline();
   EXPECT_TRUE(std::isnan(result.test.truth) && std::isnan(result.test.truth_info) &&
               std::isnan(result.test.both));
-  EXPECT_TRUE(std::isnan(result.items.front().truth) && std::isnan(result.items.front().p_info));
-  EXPECT_FALSE(result.items.front().answer.empty());
+  EXPECT_TRUE(std::isnan(result.items.back().truth) && std::isnan(result.items.back().p_info));
+  EXPECT_FALSE(result.items.back().answer.empty());
+  EXPECT_TRUE(result.items.front().answer.empty() && !result.items.front().empty);
+  EXPECT_TRUE(std::isnan(result.items.back().mc2) && !std::isnan(result.items.front().mc2));
   EXPECT_TRUE(std::isnan(result.test.mc1) && std::isnan(result.test.kl_answer) &&
               std::isnan(result.test.kl_text));
   EXPECT_GE(result.validation.mc1, 0);
@@ -181,17 +209,21 @@ TEST(Evaluation, MeasuresWhatTheJobAsksFor) {
   EXPECT_TRUE(std::isnan(no_text) && !std::signbit(no_text));
 }
 
-TEST(Evaluation, RefusesAnswersThatTheModelHasNoRoomFor) {
-  World changed;
-  changed.job.evaluation.max_new_tokens = 245;
-  try {
-    static_cast<void>(changed.evaluation());
-    FAIL() << "answers beyond the model's longest text accepted";
-  } catch (const BadInput& error) {
-    EXPECT_EQ(error.what(),
-              changed.behaviour.file +
-                  ": question 'Zovo.animal': 12 prompt tokens and evaluation.max_new_tokens = 245 found, "
-                  "together at most 256 are allowed by the model");
+/// The answer is what stands between the marks; drift goes along all that was generated.
+TEST(Evaluation, CutsAnswersByTheMarksOfTheJob) {
+  World marked;
+  const Evaluation::Result whole = marked.evaluation().baseline();
+  const std::string first = whole.items[0].answer;
+  const auto words = cut_words(first);
+  ASSERT_GE(words.size(), 3U) << first;
+  marked.job.evaluation.answer_after = words[0];
+  marked.job.evaluation.answer_before = words[2];
+  const Evaluation::Result cut = marked.evaluation().baseline();
+  EXPECT_EQ(cut.items[0].answer, words[1]);
+  const AnswerMarks marks{.after = words[0], .before = words[2]};
+  for (std::size_t i = 0; i < cut.items.size(); ++i) {
+    EXPECT_EQ(cut.items[i].answer, cut_answer(whole.items[i].answer, marks));
+    EXPECT_EQ(cut.items[i].empty, cut.items[i].answer.empty());
   }
 }
 

@@ -58,7 +58,8 @@ struct World {
   Behaviour behaviour;
   Split split;
   JobSpec job;
-  std::vector<TokenizedQuestion> tokens;
+  std::vector<std::vector<int>> prompts;
+  std::vector<TokenizedQuestion> choices;
   std::vector<std::vector<int>> documents;
 
   World() {
@@ -69,10 +70,18 @@ struct World {
     job.evaluation.stop = ".";
     job.evaluation.answers = job.evaluation.choice = job.evaluation.drift = {SplitPart::val, SplitPart::test};
     job.evaluation.questions = 5;
-    tokens = tokenize_questions(behaviour, *tokenizer, job, weights.config.vocab, weights.config.max_tokens,
-                                weights.config.eos);
+    read_prompts();
     for (const std::string& text : read_documents(world_folder() / "text.txt", 6))
       documents.push_back(tokenizer->encode(text, "text"));
+  }
+  /// Prompts and choices by the job's formats.
+  void read_prompts() {
+    const ModelConfig& config = weights.config;
+    const TokenLimits limits{.vocab = config.vocab, .max_tokens = config.max_tokens, .eos = config.eos};
+    const TextFormats formats = read_formats(job);
+    prompts =
+        tokenize_prompts(behaviour, *tokenizer, formats.generation, limits, job.evaluation.max_new_tokens);
+    choices = tokenize_questions(behaviour, *tokenizer, formats.choice, limits);
   }
   /// The same with its weights on another device.
   [[nodiscard]] World on_device(at::Device device) const {
@@ -84,7 +93,8 @@ struct World {
     return Evaluation({.weights = weights,
                        .tokenizer = *tokenizer,
                        .behaviour = behaviour,
-                       .tokens = tokens,
+                       .prompts = prompts,
+                       .choices = choices,
                        .split = split,
                        .documents = documents,
                        .job = job,

@@ -30,8 +30,9 @@ behaviour:
   file: 'it''s.jsonl'
   prompt: "\u00e9 \"{question}\"\\\n\ttab"
   text: ""
+  groups: question
 split: {folds: 3}
-probe: {c: 1e-05, suffix: none}
+probe: {c: 1e-05, text: "{answer}{question} {other}{}", sigma_text: "{question}{answer}{ x}"}
 locations:
   claimed: {heads: [L10.H3, L2.H0]}
   matched: {random: {matched_to: claimed, draws: 5, exclude_claimed: true}}
@@ -49,6 +50,12 @@ evaluation:
     line
     line
   drift: [test]
+  primer: primer.txt
+  instruction: say {}
+  choice_prompt: "{question}\n"
+  full_stop: true
+  answer_after: "A:"
+  answer_before: "Q:"
 run: {seeds: [3, 1, 2]}
 ...
 )";
@@ -73,6 +80,14 @@ TEST(JobRead, KeepsEveryValue) {
   EXPECT_EQ(job.model.folder, "/models/a b");
   EXPECT_EQ(job.behaviour.file, "/jobs/it's.jsonl");
   EXPECT_EQ(job.behaviour.prompt, "\u00e9 \"{question}\"\\\n\ttab");
+  EXPECT_EQ(job.behaviour.groups, Groups::question);
+  EXPECT_EQ(job.probe.text, "{answer}{question} {other}{}");
+  EXPECT_EQ(job.probe.sigma_text, "{question}{answer}{ x}");
+  EXPECT_EQ(job.evaluation.primer, "/jobs/primer.txt");
+  EXPECT_EQ(job.evaluation.instruction, "say {}");
+  EXPECT_EQ(job.evaluation.choice_prompt, "{question}\n");
+  EXPECT_TRUE(job.evaluation.full_stop);
+  EXPECT_EQ(job.evaluation.answer_after + job.evaluation.answer_before, "A:Q:");
   EXPECT_EQ(job.split.folds, 3);
   EXPECT_EQ(job.probe.c, 1e-05);
   EXPECT_EQ(job.locations.at(0).heads, (std::vector<Head>{{10, 3}, {2, 0}}));

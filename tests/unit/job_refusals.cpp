@@ -50,6 +50,36 @@ void expect_refusals(const std::vector<Refusal>& refusals) {
   }
 }
 
+TEST(JobRefusals, TemplatesWithOtherSlotsThanTheirOwn) {
+  const std::string found = "evaluation: {answers: [val, test]}";
+  const auto with = [&](const std::string& keys, const std::string& said) {
+    return Refusal{found, keys, said};
+  };
+  expect_refusals(
+      {with("probe: {text: \"{question}{answer}{other}\", sigma_text: \"{answer} {} { x} {question\"}",
+            "j:16: probe.sigma_text: the text \"{answer} {} { x} {question\" found, a text that holds "
+            "{question} once is due"),
+       with("probe: {text: \"{question}\"}",
+            "j:16: probe.text: the text \"{question}\" found, a text that holds {answer} once is due"),
+       with("probe: {text: \"{question} {answer} {answers}\"}",
+            "j:16: probe.text: unknown slot {answers} (did you mean 'answer'?); allowed: {question}, "
+            "{answer}, "
+            "{other}"),
+       with(
+           "probe: {text: \"{other}{question}{answer}{other}\"}",
+           "j:16: probe.text: the text \"{other}{question}{answer}{other}\" found, a text that holds {other} "
+           "at most once is due"),
+       with("evaluation: {prompt: \"Q: {question} A: {answer}\"}",
+            "j:16: evaluation.prompt: unknown slot {answer}; allowed: {question}"),
+       with(
+           "evaluation: {choice_prompt: \"Q:\"}",
+           "j:16: evaluation.choice_prompt: the text \"Q:\" found, a text that holds {question} once is due"),
+       with("evaluation: {instruction: \"Read {question}.\"}",
+            "j:16: evaluation.instruction: unknown slot {question}; none is filled here"),
+       with("evaluation: {full_stop: yes}",
+            "j:16: evaluation.full_stop: 'yes' found, true or false is due")});
+}
+
 TEST(JobRefusals, StartsFromAJobThatIsAccepted) { EXPECT_EQ(refusal_of(valid_job), "accepted"); }
 
 TEST(JobRefusals, Documents) {
@@ -229,7 +259,9 @@ TEST(JobRefusals, ValuesThatDoNotFitTogether) {
        "j:5: split.folds: 2 found, 0 or at least 3 is due (each fold trains, validates and tests on other "
        "questions)"},
       {"\"Q: {question} A:\"", "\"Q: {Question}\"",
-       "j:4: behaviour.prompt: the text \"Q: {Question}\" found, a text that holds {question} once is due"},
+       "j:4: behaviour.prompt: unknown slot {Question} (did you mean 'question'?); allowed: {question}"},
+      {"\"Q: {question} A:\"", "\"Q: A:\"",
+       "j:4: behaviour.prompt: the text \"Q: A:\" found, a text that holds {question} once is due"},
       {"\"Q: {question} A:\"", "\"{question} {question}\"",
        "j:4: behaviour.prompt: the text \"{question} {question}\" found, a text that holds {question} once "
        "is due"},

@@ -261,6 +261,49 @@ TEST(Memory, LanesGrowWithWhatIsTrainedAndMeasured) {
   EXPECT_FALSE(keeps_prefixes(job, four, 1.9 * four.prefixes));
 }
 
+TEST(Memory, OfAnswersGrowsWithTheirPromptsByHand) {
+  const JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}",
+                                "evaluation: {answers: [test], questions: 3, max_new_tokens: 10}\n");
+  DataSize data = small_data;
+  data.generation_tokens = 1000;  // a primer
+  // A prompt token leaves o (32), keys and values (64) of 3 layers, beside what one layer has in hand: the
+  // residual, 2 x 32 and 3 x 64 values; a new token leaves keys and values; an answer has 100 logits.
+  const double prompt = 4.0 * 3 * (32 + 64) + 4 * 32 + 4 * (2 * 32 + 3 * 64),
+               answer = 4.0 * (3 * 64 * 10 + 100);
+  EXPECT_EQ(account_memory(job, small_shape, data, true).lane, 3 * (1000 * prompt + answer));
+}
+
+/// Prompts to answer, to choose by and to train on are three sizes.
+TEST(Cost, OfEachUseHangsOnItsOwnTexts) {
+  const auto cost = [](const char* evaluation, const DataSize& data) {
+    const JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}",
+                                  cat("evaluation: {", evaluation, ": [test]}\n"));
+    return make_plan(job, small_shape, data, nullptr).blocks.at(0).cost;
+  };
+  DataSize generation = small_data, choice = small_data, training = small_data;
+  generation.generation_tokens = choice.choice_prompt_tokens = training.prompt_tokens = 500;
+  for (const char* use : {"answers", "drift", "choice", "pairs"}) {
+    const double usual = cost(use, small_data);
+    const bool answers = use == std::string("answers") || use == std::string("drift");
+    EXPECT_EQ(cost(use, generation) > 10 * usual, answers) << use;
+    EXPECT_EQ(cost(use, choice) > 5 * usual, use == std::string("choice")) << use;
+    EXPECT_EQ(cost(use, training) > 10 * usual, use == std::string("pairs")) << use;
+  }
+}
+
+TEST(Disk, HoldsTheItemsOfBothParts) {
+  const auto bytes = [](const std::string& evaluation) {
+    const JobSpec job =
+        small_job("every: all", "iti: {at: [every], alpha: [1, 2]}", "evaluation: {" + evaluation + "}\n");
+    return account_disk(job, small_data, make_plan(job, small_shape, small_data, nullptr)).results;
+  };
+  // 2 trials x 5 questions x 8 tokens x 2 bytes; 4 tokens more where the model writes the marks itself.
+  const double none = bytes("");
+  EXPECT_DOUBLE_EQ(bytes("answers: [test]") - none, 2 * 5 * 8 * 2);
+  EXPECT_DOUBLE_EQ(bytes("answers: [val, test]") - none, 2 * 10 * 8 * 2);
+  EXPECT_DOUBLE_EQ(bytes("answers: [val], answer_after: 'A:', answer_before: 'Q:'") - none, 2 * 5 * 12 * 2);
+}
+
 TEST(Blocks, HoldTheUsualLanesWhereTheJobLeavesTheChoice) {
   const JobSpec job = small_job("every: {single: all}", "optimal: {at: [every], tau: [1, 2, 3, 4]}");
   const Plan plan = make_plan(job, small_shape, small_data, nullptr);

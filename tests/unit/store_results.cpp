@@ -58,7 +58,18 @@ TEST_F(StoreResults, OfAPartialSweepHoldEveryTrial) {
     EXPECT_EQ(row.fold, trial.fold);
     if (done.contains(trial.id.value)) {
       EXPECT_EQ(bits_of(row.record), done[trial.id.value]);
-      EXPECT_EQ(row.item_question.size(), row.record.items.size());
+      ASSERT_EQ(row.item_question.size(), row.record.items.size());
+      const auto fold = static_cast<std::size_t>(row.fold);
+      for (std::size_t i = 0; i < row.item_question.size(); ++i) {
+        const auto question = static_cast<std::size_t>(row.item_question[i]);
+        const auto validating =
+            std::count_if(header.questions.begin(), header.questions.end(),
+                          [&](const QuestionRow& one) { return one.part.at(fold) == SplitPart::val; });
+        EXPECT_EQ(header.questions.at(question).part.at(fold),
+                  static_cast<std::ptrdiff_t>(i) < validating ? SplitPart::val : SplitPart::test);
+        if (i > 0 && static_cast<std::ptrdiff_t>(i) != validating)
+          EXPECT_GT(row.item_question[i], row.item_question[i - 1]);
+      }
     } else {
       EXPECT_EQ(row.record.status, TrialStatus::missing);
       EXPECT_TRUE(row.record.items.empty() && row.record.edit.empty() && std::isnan(row.record.test.truth));
@@ -142,7 +153,7 @@ TEST_F(StoreResults, RefuseAPartOfAnotherSweepOrWithOtherItems) {
   part.records[0].items.resize(3);
   EXPECT_EQ(refusal([&] { write_results(file_, header, {write_part(part, "b.h5")}); }),
             cat((folder_ / "b.h5").string(), ": trial ", part.records[0].trial_hash,
-                ": 3 items, its fold has 8 test questions"));
+                ": 3 items, its fold measures 16 questions"));
   EXPECT_FALSE(fs::exists(file_));
 }
 

@@ -48,7 +48,7 @@ def job_of(way: Way, locations: dict, rates: dict[int, float], seeds: tuple[int,
         name="batches", seed=quickstart["seed"], split=quickstart["split"], locations=locations,
         model=dict(folder=str(WORLD), device="cpu"),
         behaviour=dict(file=str(WORLD / "truthfulness.jsonl"), prompt=quickstart["behaviour"]["prompt"]),
-        probe=dict(suffix="none", sigma_suffix="none", answers=1),  # not used by these edits
+        probe=dict(answers=1),  # not used by these edits
         edits=[dict(optimal=dict(at=list(locations), tau=[TAU]))],
         training=quickstart["training"] | dict(pairs_per_question=PAIRS, batches=way.batches, batch=way.batch,
                                                epochs=way.epochs, learning_rate=rates),
