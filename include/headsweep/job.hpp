@@ -143,6 +143,8 @@ struct EvaluationSpec {
 /// Tokens of a forward call in evaluation: few enough that eight lanes of a small model stay near the cache,
 /// enough to fill a GPU. Fixes bits.
 constexpr int tokens_a_call = 512;
+/// The same beside tokens that stand once for all texts of a call.
+constexpr int own_tokens_a_call(int shared) { return tokens_a_call + shared; }
 
 struct RunSpec {
   std::vector<std::uint64_t> seeds = {0};  ///< of training: start of a, order of pairs

@@ -47,15 +47,19 @@ std::size_t tokens_of(const TokenTree& tree) {
   return tokens;
 }
 
-/// As many whole trees a call as fit, at least one.
+/// As many whole trees a call as fit, at least one. A start that all share stands once a call, which may then
+/// be longer, so that the start is a small part of it.
 std::vector<TokenBatch> pack_trees(const std::vector<TokenTree>& trees, Keep keep, at::Device device) {
+  const Starts starts = keep == Keep::all ? Starts::apart : Starts::joined;
+  const auto shared = static_cast<std::size_t>(starts == Starts::joined ? shared_start(trees) : 0);
+  const auto room = static_cast<std::size_t>(own_tokens_a_call(static_cast<int>(shared)));
   std::vector<TokenBatch> batches;
   for (auto begin = trees.begin(); begin != trees.end();) {
-    std::size_t tokens = tokens_of(*begin);
+    std::size_t tokens = tokens_of(*begin) - shared;
     auto end = begin + 1;
-    while (end != trees.end() && tokens + tokens_of(*end) <= std::size_t{tokens_a_call})
-      tokens += tokens_of(*end++);
-    batches.push_back(pack({begin, end}, keep, device));
+    while (end != trees.end() && tokens + tokens_of(*end) - shared <= room)
+      tokens += tokens_of(*end++) - shared;
+    batches.push_back(pack({begin, end}, keep, device, starts));
     begin = end;
   }
   return batches;

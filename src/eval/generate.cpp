@@ -101,7 +101,7 @@ std::vector<TokenBatch> pack_prompts(const std::vector<std::vector<int>>& prompt
                      .answers = {},
                      .edit_start = edit_start(from, Purpose::generation, static_cast<int>(prompt.size()))});
     if (trees.size() < static_cast<std::size_t>(batch) && &prompt != &prompts.back()) continue;
-    batches.push_back(pack(trees, Keep::last, device));
+    batches.push_back(pack(trees, Keep::last, device, Starts::joined));
     trees.clear();
   }
   return batches;

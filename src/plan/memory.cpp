@@ -41,6 +41,11 @@ double training_bytes(const JobSpec& job, const ModelShape& shape, const Texts& 
   return tape + std::max(backward, rows * 2 * low * w.hidden);
 }
 
+/// Of a lane: the matrices of attention of a call, which GPUs make.
+double attention_bytes(const JobSpec& job, const ModelShape& shape, double call, double clump) {
+  return job.model.device == Device::cpu ? 0 : low_bytes(job) * shape.heads * call * clump;
+}
+
 /// Of a lane, while given answers are scored: a layer's states.
 double scoring_bytes(const JobSpec& job, const ModelShape& shape, double tokens) {
   const Widths w(shape);
@@ -56,7 +61,8 @@ double writing_bytes(const JobSpec& job, const ModelShape& shape, const DataSize
       std::min<double>(job.evaluation.questions, data.val_questions + data.test_questions);
   const double prompt = low * shape.layers * (w.outputs + w.keys) + running_token(w, low);
   const double answer = low * (shape.layers * w.keys * job.evaluation.max_new_tokens + shape.vocab);
-  return questions * (data.generation_tokens * prompt + answer);
+  const double own = data.generation_tokens - data.generation_shared;
+  return data.generation_shared * prompt + questions * (own * prompt + answer);
 }
 
 /// Tokens whose states below the first edited layer are kept: of training, pairs, choices, answers and
@@ -100,10 +106,13 @@ MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const 
   account.weights = weight_bytes(shape, low, tied);
   account.judges = judge_bytes(job, data);
   account.prefixes = kept_tokens(job, data, work) * (low * w.outputs + 4 * w.hidden);
-  const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).tokens);
-  const Texts texts = work.training();
-  account.lane = std::max(
-      {training_bytes(job, shape, texts), scoring_bytes(job, shape, call), writing_bytes(job, shape, data)});
+  const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).call);
+  const Texts texts = work.training(), choices = work.choices(SplitPart::test),
+              prompts = work.prompts(SplitPart::test);
+  account.lane =
+      std::max({training_bytes(job, shape, texts),
+                scoring_bytes(job, shape, call) + attention_bytes(job, shape, choices.call, choices.clump),
+                writing_bytes(job, shape, data) + attention_bytes(job, shape, prompts.call, prompts.clump)});
   const double logits = logits_bytes(std::max(call, job.training.batch * texts.rows), shape.vocab, low);
   account.block = logits * (job.evaluation.drift.empty() ? 1 : 2);  // KL needs the unedited ones, too
   return account;

@@ -13,6 +13,7 @@ struct Texts {
   double tokens = 0;            ///< of each, the prompt once
   double rows = 0;              ///< of each: tokens whose logits are needed
   double call = tokens_a_call;  ///< tokens of a forward call
+  double clump = 0;             ///< of these, tokens whose attention is one matrix
 };
 
 /// What the job does with the data, as texts.
@@ -25,12 +26,14 @@ class Workload {
   }
   [[nodiscard]] Texts pairs(double count) const {
     const double tokens = data_.prompt_tokens + 2 * data_.answer_tokens;
-    return {count, tokens, 2 * data_.answer_tokens, job_.training.batch * tokens};
+    return {count, tokens, 2 * data_.answer_tokens, job_.training.batch * tokens, tokens};
   }
   [[nodiscard]] Texts pairs(SplitPart part) const { return pairs(questions(part) * pairs_of_question()); }
   [[nodiscard]] Texts prompts(SplitPart part) const {
     const double together = std::min<double>(job_.evaluation.questions, questions(part));
-    return {questions(part), data_.generation_tokens, 1, together * data_.generation_tokens};
+    const double own = data_.generation_tokens - data_.generation_shared;
+    const double call = together * own + data_.generation_shared;
+    return {questions(part), call / together, 1, call, clump_of(data_.generation_shared, own, call)};
   }
   /// Of an answer, with the marks that the model writes around it.
   [[nodiscard]] double new_tokens() const {
@@ -40,10 +43,10 @@ class Workload {
   }
   [[nodiscard]] Texts choices(SplitPart part) const {
     const double answers = data_.answers_per_question * data_.choice_answer_tokens;
-    return {questions(part), data_.choice_prompt_tokens + answers, answers};
+    return joined(part, data_.choice_prompt_tokens, data_.choice_shared, answers);
   }
   [[nodiscard]] Texts answered(SplitPart part) const {
-    return {questions(part), data_.generation_tokens + new_tokens(), new_tokens()};
+    return joined(part, data_.generation_tokens, data_.generation_shared, new_tokens());
   }
   [[nodiscard]] Texts documents() const {
     const double tokens = job_.behaviour.text_tokens;
@@ -64,6 +67,15 @@ class Workload {
   }
 
  private:
+  /// Texts that share a start are attended to together.
+  static double clump_of(double shared, double own, double call) { return shared > 0 ? call : own; }
+  /// Prompts with what follows them, as src/eval packs them: tokens that all begin with stand once a call.
+  [[nodiscard]] Texts joined(SplitPart part, double prompt, double shared, double answers) const {
+    const double own = prompt - shared + answers;
+    const double together = std::max(1.0, own_tokens_a_call(static_cast<int>(shared)) / own);
+    const double tokens = own + shared / together;
+    return {questions(part), tokens, answers, together * tokens, clump_of(shared, own, together * tokens)};
+  }
   /// Half of the answers are taken to be correct.
   [[nodiscard]] double pairs_of_question() const {
     const double half = data_.answers_per_question / 2;

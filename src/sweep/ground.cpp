@@ -113,6 +113,14 @@ AnswerSizes sizes_of(const std::vector<TokenizedQuestion>& questions) {
   return {sizes.prompt / count, sizes.answers / count, tokens / std::max(1.0, sizes.answers)};
 }
 
+/// Tokens that stand once where these prompts are packed together.
+template <class Element, class PromptOf>
+int shared_of(const std::vector<Element>& elements, const PromptOf& prompt_of) {
+  std::vector<TokenTree> trees;
+  for (const Element& element : elements) trees.push_back({.prompt = prompt_of(element), .answers = {}});
+  return shared_start(trees);
+}
+
 bool names(const std::vector<SplitPart>& parts, SplitPart part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
@@ -156,6 +164,8 @@ DataSize size_of_data(const JobSpec& job, const Texts& texts) {
   size.answer_tokens = training.answer;
   size.choice_prompt_tokens = choice.prompt;
   size.choice_answer_tokens = choice.answer;
+  size.generation_shared = shared_of(texts.prompts, [](const auto& prompt) { return prompt; });
+  size.choice_shared = shared_of(texts.choices, [](const auto& question) { return question.prompt; });
   double prompts = 0;
   for (const auto& prompt : texts.prompts) prompts += static_cast<double>(prompt.size());
   size.generation_tokens = prompts / std::max<double>(1, static_cast<double>(texts.prompts.size()));
