@@ -13,17 +13,18 @@
 
 namespace headsweep {
 
-/// What an adapter adds to a layer's o_proj: B (A o) + bias, with the scale multiplied into B. Float32, CPU.
+/// What an adapter adds to a linear layer: B (A x) + bias, with the scale multiplied into B. Float32, CPU.
 struct PeftUpdate {
   int layer = 0;
-  at::Tensor a;     ///< [rank, C]
-  at::Tensor b;     ///< [E, rank]
-  at::Tensor bias;  ///< [E], or undefined
+  EditTarget target = EditTarget::o;
+  at::Tensor a;     ///< [rank, inputs]
+  at::Tensor b;     ///< [outputs, rank]
+  at::Tensor bias;  ///< [outputs], or undefined
 };
 /// A LoRA adapter of a model.
 struct PeftAdapter {
   std::filesystem::path model;      ///< folder of the model that it is for
-  std::vector<PeftUpdate> updates;  ///< by layer, all of one rank
+  std::vector<PeftUpdate> updates;  ///< by layer and target, all of one rank
 };
 
 /// An edit as an adapter: rank 1 with A = a^T, B = W_o b (b itself for lora); a constant gate as a bias W_o b

@@ -93,6 +93,13 @@ std::string to_text(const Head& head);
 /// Reads `L5.H12`; throws BadInput(`place`: found, allowed).
 Head parse_head(std::string_view text, std::string_view place);
 
+/// A linear layer of a transformer layer, as an edit may be added to.
+enum class EditTarget { q, k, v, o, gate, up, down };
+inline constexpr std::array edit_targets = {EditTarget::q,    EditTarget::k,  EditTarget::v,   EditTarget::o,
+                                            EditTarget::gate, EditTarget::up, EditTarget::down};
+/// As transformers calls it: `q_proj`.
+std::string to_text(EditTarget target);
+
 // ---- randomness
 // --------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-// edit: lanes of rank-1 edits: their parameters, the objective, the training loop, ITI shifts. Level 3. Knows
+// edit: lanes of edits: their parameters, the objective, the training loop, ITI shifts. Level 3. Knows
 // nothing of ranks or files. Formulas: arXiv 2502.11447; IPO: arXiv 2310.12036, equation 17.
 #pragma once
 
@@ -23,16 +23,19 @@ struct LaneSpec {
 /// The parameters of K lanes at the layers that any of them edits. All lanes of one set share kind and read.
 class LaneParams {
  public:
-  /// Start of training: a ~ U(-1/sqrt C, 1/sqrt C) by (seed, layer) - common to all locations -, b by
-  /// `start_b`.
+  /// Start of training: a ~ U(-1/sqrt inputs, 1/sqrt inputs) by (seed, layer), beyond the first rank at
+  /// o_proj by target and rank, too - common to all locations -, b by `start_b`. `lora`: of that kind, its
+  /// rank and targets.
   static LaneParams start(EditKind kind, const std::vector<LaneSpec>& lanes, const TrainingSpec& spec,
-                          const Weights& weights);
+                          const Weights& weights, const LoraSpec& lora = {});
   /// alpha * sigma * direction at the chosen heads, a constant gate (Li et al., arXiv 2306.03341).
   static LaneParams iti(const std::vector<LaneSpec>& lanes, const HeadTable& table, const Weights& weights);
-  /// From stored layers, one lane.
-  static LaneParams restore(EditKind kind, const std::vector<EditLayer>& layers, const Weights& weights);
+  /// From what is stored of each lane. BadInput for layers and sizes that are not the model's, and for lanes
+  /// of which some have a constant gate and some have not.
+  static LaneParams restore(EditKind kind, const std::vector<std::vector<EditLayer>>& lanes,
+                            const Weights& weights);
 
-  /// What the forward adds: write = W_o (b masked to the lane's heads), or b itself for lora.
+  /// What the forward adds: write = W_o (b masked to the lane's heads), or b itself for lora; or adapters.
   [[nodiscard]] LaneEdits edits(const Weights& weights) const;
   /// From the gradients of what `edits` gives to those of a and b.
   struct Gradient {
@@ -45,11 +48,13 @@ class LaneParams {
 
   struct Layer {
     int layer = 0;
+    EditTarget target = EditTarget::o;
     at::Tensor lanes;   ///< int64 [K']: lanes that edit this layer, ascending
-    at::Tensor a;       ///< [K', C]; undefined with a constant gate
-    at::Tensor b;       ///< [K', C], or [K', E] for lora
-    at::Tensor a_mask;  ///< [K', C] of 0/1: what the gate may read
-    at::Tensor b_mask;  ///< [K', C] (lora: [K', E]) of 0/1: where the edit may write
+    at::Tensor a;       ///< [K', C], undefined with a constant gate; of an adapter [K', rank, inputs]
+    at::Tensor b;       ///< [K', C], or [K', E] for lora; of an adapter [K', rank, outputs]
+    at::Tensor a_mask;  ///< [K', C] of 0/1: what the gate may read; undefined of an adapter
+    at::Tensor b_mask;  ///< [K', C] (lora: [K', E]) of 0/1: where the edit may write; undefined of an adapter
+    [[nodiscard]] bool is_adapter() const { return b.dim() == 3; }
   };
   std::vector<Layer>& layers() { return layers_; }
   [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
@@ -164,7 +169,7 @@ PairScores score_pairs(PrefixMemo& prefixes, const std::vector<PairBatch>& batch
 
 /// mean of |gate| * norm(write) / norm(r) of each lane over the batch's prompt tokens and answer tokens, at
 /// the states of the unedited model, averaged over the lane's layers: [K] each. Tokens on which the edit does
-/// not act count as 0.
+/// not act count as 0. Of adapters what those at o_proj write; NaN without any.
 struct RelativeSize {
   at::Tensor prompt, answer;
 };

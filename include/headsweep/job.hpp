@@ -74,9 +74,24 @@ struct LocationSpec {
   std::string place;             ///< where it is asked for, as messages say it: `jobs/a.yaml:12`
 };
 
+/// What `lora` trains.
+struct LoraSpec {
+  int rank = 1;
+  std::vector<EditTarget> targets = {EditTarget::o};  ///< of every layer
+  double learning_rate = 0;                           ///< 0: training.learning_rate's `lora`
+  /// Rank 1 on o_proj: an edit of the same form as `optimal`, with a free write.
+  [[nodiscard]] bool is_plain() const {
+    return rank == 1 && targets.size() == 1 && targets.front() == EditTarget::o;
+  }
+  bool operator==(const LoraSpec&) const = default;
+};
+/// `q_proj v_proj`.
+std::string to_text(const std::vector<EditTarget>& targets);
+
 /// One entry of `edits`: a kind of edit at some location sets.
 struct EditSpec {
   EditKind kind = EditKind::optimal;
+  LoraSpec lora;                  ///< of kind lora
   std::vector<std::string> at;    ///< names of location sets
   std::vector<double> strengths;  ///< tau of optimal and lora, alpha of iti
   int draws = 0;                  ///< only the first draws of each random set; 0: all

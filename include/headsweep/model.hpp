@@ -24,29 +24,36 @@ struct RopeScaling {
   int original = 8192;        ///< tokens of the first training
 };
 
-/// What config.json says of a model of the LLaMA family: llama, mistral, qwen2.
+/// What config.json says of a model of the LLaMA family: llama, mistral, qwen2, qwen3.
 struct ModelConfig {
   int layers = 0, heads = 0, kv_heads = 0, head_dim = 0;  ///< L, H, key-value heads, D
   int hidden = 0, intermediate = 0, vocab = 0;            ///< E, F, V
   int max_tokens = 0;  ///< longest text; of a model with a sliding window no more than that
   double rope_theta = 10000.0, norm_eps = 1e-5;
   RopeScaling rope_scaling;
-  bool qkv_bias = false;   ///< queries, keys and values have biases (qwen2)
-  bool tied = false;       ///< the output matrix is the embedding
-  int bos = -1, eos = -1;  ///< -1: none
-  [[nodiscard]] int width() const { return heads * head_dim; }  ///< C
+  bool qkv_bias = false;    ///< queries, keys and values have biases (qwen2)
+  bool head_norms = false;  ///< each query and key head has a norm with a gain before it is turned (qwen3)
+  bool tied = false;        ///< the output matrix is the embedding
+  int bos = -1, eos = -1;   ///< -1: none
+  [[nodiscard]] int width() const { return heads * head_dim; }        ///< C
+  [[nodiscard]] int kv_width() const { return kv_heads * head_dim; }  ///< of keys, and of values
 };
+/// What a linear layer reads and writes.
+std::int64_t inputs_of(const ModelConfig& config, EditTarget target);
+std::int64_t outputs_of(const ModelConfig& config, EditTarget target);
 /// Reads FOLDER/config.json; BadInput for every value out of range, conflicts, and what is not supported (by
 /// name).
 ModelConfig read_config(const std::filesystem::path& folder);
 
 /// One layer as the products take it: the norms' gains are multiplied into the matrices that follow them.
 struct LayerWeights {
-  at::Tensor qkv;       ///< [(H + 2 KV) * D, E] queries, keys, values
-  at::Tensor o;         ///< [E, C]
-  at::Tensor gate_up;   ///< [2F, E]
-  at::Tensor down;      ///< [E, F]
-  at::Tensor qkv_bias;  ///< [(H + 2 KV) * D], undefined without
+  at::Tensor qkv;                   ///< [(H + 2 KV) * D, E] queries, keys, values
+  at::Tensor o;                     ///< [E, C]
+  at::Tensor gate_up;               ///< [2F, E]
+  at::Tensor down;                  ///< [E, F]
+  at::Tensor qkv_bias;              ///< [(H + 2 KV) * D], undefined without
+  at::Tensor query_gain, key_gain;  ///< [D] float32: of the norms of heads, undefined without
+  at::Tensor heads_gain, mlp_gain;  ///< [E] float32: those multiplied into qkv, and into gate_up
 };
 /// Frozen and shared by all lanes, as operands of matrix products: float32 or bfloat16.
 struct Weights {
@@ -147,11 +154,21 @@ struct LayerEdit {
   at::Tensor read;   ///< [K', C]; undefined: the gate is 1
   at::Tensor write;  ///< [K', E]
 };
+/// Adapters of any rank at one linear layer of all lanes: out[lane] += active * (x A^T) B, x what the product
+/// reads: for qkv and gate_up the normed rows without gain, which is multiplied into A. Operands of products.
+struct Adapter {
+  at::Tensor a;  ///< [K, rank, inputs]
+  at::Tensor b;  ///< [K, rank, outputs]
+};
+/// Either edits of layers, or adapters.
 struct LaneEdits {
-  int lanes = 1;                    ///< K
-  std::map<int, LayerEdit> layers;  ///< by layer
-  /// First edited layer, or L where nothing is edited.
+  int lanes = 1;                                               ///< K
+  std::map<int, LayerEdit> layers = {};                        ///< by layer
+  std::map<int, std::map<EditTarget, Adapter>> adapters = {};  ///< by layer
+  /// Where the lanes part, and a prefix ends: the first edited layer, or L where nothing is edited; -1 with
+  /// adapters, whose lanes share the embedding only.
   [[nodiscard]] int first_layer(int model_layers) const {
+    if (!adapters.empty()) return -1;
     return layers.empty() ? model_layers : layers.begin()->first;
   }
 };
@@ -161,11 +178,11 @@ struct LaneEdits {
 
 /// The states of a batch where the first edited layer's o_proj begins; the same for all lanes.
 struct Prefix {
-  int layer = 0;        ///< L: the whole model was run, `residual` is the final state
+  int layer = 0;        ///< L: the whole model was run, `residual` is the final state; -1: nothing was run
   at::Tensor outputs;   ///< o [T, C], the input of o_proj; undefined at L
-  at::Tensor residual;  ///< x + W_o o [T, E] float32; at L the final residual
+  at::Tensor residual;  ///< x + W_o o [T, E] float32; at L the final residual; undefined at -1
 };
-/// Runs the layers below `layer` and the attention of `layer`, unedited.
+/// Runs the layers below `layer` and the attention of `layer`, unedited; nothing for layer -1.
 Prefix run_prefix(const Weights& weights, const TokenBatch& batch, int layer);
 
 /// Remembers the prefixes of batches that stay where they are, of one layer at a time: blocks come by first
@@ -204,8 +221,9 @@ at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Pref
                      const LaneEdits& edits, Tape* tape = nullptr);
 /// Final normed states [1, R, E] of the kept tokens without edits.
 at::Tensor unedited_states(const Weights& weights, const TokenBatch& batch);
-/// The gradients with respect to each layer's read and write, in the shape of `edits`, from the gradient of
-/// the final normed states [K, R, E]. Activation gradients only: the weights are frozen. Uses the tape up.
+/// The gradients with respect to each layer's read and write, or to the adapters (float32), in the shape of
+/// `edits`, from the gradient of the final normed states [K, R, E]. Activation gradients only: the weights
+/// are frozen. Uses the tape up.
 LaneEdits run_backward(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits, Tape& tape,
                        const at::Tensor& states_gradient);
 

@@ -17,6 +17,7 @@ struct ModelShape {
   int head_dim = 0;  ///< D
   int hidden = 0;    ///< E
   int intermediate = 0, kv_heads = 0, vocab = 0;
+  bool head_norms = false;  ///< each query and key head is normed
   bool operator==(const ModelShape&) const = default;
 };
 
@@ -38,14 +39,21 @@ struct Trial {
   TrialId id;
   LocationId location;
   EditKind edit = EditKind::optimal;
+  LoraSpec lora = {};      ///< of edit lora; targets in the order of their enumerators
   double strength = 0.0;   ///< tau or alpha
   std::uint64_t seed = 0;  ///< of training; iti trials carry the first seed of the job
   int fold = 0;
-  std::string hash;  ///< 16 hex digits of (location's name and heads, edit, strength, seed, fold): in every
-                     ///< plan the same
+  std::string hash;  ///< 16 hex digits of (location's name and heads, edit, strength, seed, fold, and what
+                     ///< lora has beyond rank 1 on o_proj at the usual rate): in every plan the same
 };
+/// The edit in words: `optimal`, `lora`, `lora of rank 16 at q_proj v_proj`.
+std::string edit_text(const std::string& edit, int rank, const std::string& targets);
+/// Where the lanes of a trial part, as LaneEdits::first_layer says it.
+int first_layer_of(const Trial& trial, const Location& location);
+/// Rank of what a trial's edit adds: 0 of a shift.
+int rank_of_edit(const Trial& trial);
 
-/// The trials that fill one set of lanes: same edit kind, seed, fold and first layer.
+/// The trials that fill one set of lanes: same edit kind, rank and targets, seed, fold and first layer.
 struct Block {
   std::string name;             ///< hash of its trials' hashes: the name of its part file
   std::vector<TrialId> trials;  ///< at most `run.lanes`
@@ -155,11 +163,17 @@ struct MemoryAccount {
   double prefixes = 0;  ///< of a rank: the states below the first edited layer of all texts, if kept
   double block = 0;     ///< of a rank: logits, which stand for a few lanes at a time
   double lane = 0;      ///< of a rank: each lane of a block at its largest moment
+  /// The same of a lane with adapters (lora beyond rank 1 on o_proj), and how many of them a block has at
+  /// most; 0 where the job has none.
+  double adapted_lane = 0;
+  int adapted_lanes = 0;
 };
 MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const DataSize& data, bool tied);
 /// Whether a rank that may take so many bytes for lanes and prefixes keeps the prefixes.
 bool keeps_prefixes(const JobSpec& job, const MemoryAccount& account, double bytes);
-/// Lanes, at least 1, whose tensors fit into so many bytes.
+/// Bytes of the job's most demanding block of at most so many lanes.
+double bytes_of_block(const MemoryAccount& account, int lanes);
+/// Lanes, at least 1, so that every block of the job fits into so many bytes.
 int lanes_that_fit(const MemoryAccount& account, double bytes);
 
 /// Lanes of a block where the job leaves the choice and nothing has been measured.

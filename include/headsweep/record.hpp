@@ -4,6 +4,7 @@
 
 #include <headsweep/base.hpp>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -64,7 +65,7 @@ struct Item : Verdict {
 
 /// Sets what judges decide: truth, info, truth_info and both, by means over the items; NaN where there is
 /// none, or where one was not judged.
-void set_judged_means(const std::vector<Item>& items, Metrics& metrics);
+void set_judged_means(std::span<const Item> items, Metrics& metrics);
 
 /// What training one lane left. NaN for edits that are not trained.
 struct Training {
@@ -78,11 +79,13 @@ struct Training {
   std::vector<float> curve;  ///< loss per step
 };
 
-/// One layer of an edit: r_out += gate * write, gate = <read, o> or 1 (design of the edit).
+/// One rank of an edit at one linear layer: its output += gate * write, gate = <a, x> or 1, x its input. An
+/// edit of rank 4 has four of them with the same layer and target, in order.
 struct EditLayer {
   int layer = 0;
-  std::vector<float> a;  ///< [C] what the gate reads; empty for a constant gate
-  std::vector<float> b;  ///< [C] in head space (write = W_o b), or [E] for `lora` (write = b)
+  EditTarget target = EditTarget::o;
+  std::vector<float> a;  ///< [inputs] what the gate reads (at o_proj [C]); empty for a constant gate
+  std::vector<float> b;  ///< [C] in head space (write = W_o b), or [outputs] for `lora` (write = b)
 };
 
 enum class TrialStatus { missing = 0, done = 1, failed = 2 };

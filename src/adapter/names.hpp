@@ -8,13 +8,15 @@ namespace headsweep {
 
 inline constexpr const char* adapter_config_file = "adapter_config.json";
 inline constexpr const char* adapter_tensors_file = "adapter_model.safetensors";
-inline constexpr const char* output_module = "o_proj";
 
 /// `model.layers.5.self_attn.o_proj`.
-inline std::string module_of(int layer) { return cat("model.layers.", layer, ".self_attn.", output_module); }
+inline std::string module_of(int layer, EditTarget target) {
+  const bool mlp = target == EditTarget::gate || target == EditTarget::up || target == EditTarget::down;
+  return cat("model.layers.", layer, mlp ? ".mlp." : ".self_attn.", target);
+}
 /// `base_model.model.model.layers.5.self_attn.o_proj.lora_A.weight`; `part` is the last two words.
-inline std::string tensor_of(int layer, const std::string& part) {
-  return cat("base_model.model.", module_of(layer), ".", part);
+inline std::string tensor_of(int layer, EditTarget target, const std::string& part) {
+  return cat("base_model.model.", module_of(layer, target), ".", part);
 }
 inline constexpr const char* part_a = "lora_A.weight";
 inline constexpr const char* part_b = "lora_B.weight";

@@ -85,11 +85,11 @@ std::set<int> read_sites(const Json& config, const ModelConfig& model, const std
   std::set<int> sites;
   for (const std::string& target : targets) {
     const std::string last = target.substr(target.rfind('.') + 1);  // npos + 1 = 0: the whole
-    require(last == output_module, where, ": target_modules holds '", target,
-            "'; supported: ", output_module);
+    require(last == to_text(EditTarget::o), where, ": target_modules holds '", target,
+            "'; supported: ", EditTarget::o);
     const std::size_t before = sites.size();
     for (int layer = 0; layer < model.layers; ++layer) {
-      const std::string module = module_of(layer);
+      const std::string module = module_of(layer, EditTarget::o);
       if (module == target || (named.contains(layer) && module.ends_with("." + target))) sites.insert(layer);
     }
     require(sites.size() > before, where, ": target_modules: '", target, "' names no o_proj of the model's ",
@@ -130,7 +130,8 @@ std::vector<EditLayer> read_adapter(const fs::path& folder, const ModelConfig& m
   std::set<std::string> due;
   std::vector<EditLayer> edit;
   for (const int layer : sites) {
-    const std::string a = tensor_of(layer, part_a), b = tensor_of(layer, part_b);
+    const std::string a = tensor_of(layer, EditTarget::o, part_a),
+                      b = tensor_of(layer, EditTarget::o, part_b);
     due.insert({a, b});
     EditLayer row{.layer = layer,
                   .a = values_of(tensors, a, {1, model.width()}, file),

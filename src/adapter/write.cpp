@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <headsweep/adapter.hpp>
 #include <headsweep/json.hpp>
+#include <map>
+#include <set>
 
 #include "adapter/names.hpp"
 
@@ -20,17 +22,18 @@ at::Tensor rows_of(const std::vector<const EditLayer*>& rows, std::vector<float>
 }
 
 void require_fits(const EditLayer& row, EditKind kind, const ModelConfig& config, const std::string& where) {
-  const auto outputs = static_cast<std::size_t>(config.width());
-  const auto written = kind == EditKind::lora ? static_cast<std::size_t>(config.hidden) : outputs;
-  const bool fits = row.layer >= 0 && row.layer < config.layers &&
-                    (row.a.empty() || row.a.size() == outputs) && row.b.size() == written;
-  require(fits, where, ": an edit of layer ", row.layer, " with ", row.a.size(), " and ", row.b.size(),
-          " values found, the model has ", config.layers, " layers, ", outputs, " and ", written, " are due");
+  const auto reads = static_cast<std::size_t>(inputs_of(config, row.target));
+  const auto writes =
+      static_cast<std::size_t>(kind == EditKind::lora ? outputs_of(config, row.target) : config.width());
+  const bool fits = row.layer >= 0 && row.layer < config.layers && (row.a.empty() || row.a.size() == reads) &&
+                    row.b.size() == writes;
+  require(fits, where, ": an edit of layer ", row.layer, ", ", row.target, " with ", row.a.size(), " and ",
+          row.b.size(), " values found, the model has ", config.layers, " layers, ", reads, " and ", writes,
+          " are due");
 }
 
-PeftUpdate make_update(int layer, const std::vector<const EditLayer*>& rows,
-                       const at::Tensor& output_matrix) {
-  PeftUpdate update{.layer = layer};
+PeftUpdate make_update(const std::vector<const EditLayer*>& rows, const at::Tensor& output_matrix) {
+  PeftUpdate update{.layer = rows.front()->layer, .target = rows.front()->target};
   at::Tensor write = rows_of(rows, &EditLayer::b);  // [rank, C or E]
   if (output_matrix.defined()) write = at::matmul(write, output_matrix.t());
   if (rows.front()->a.empty()) {
@@ -45,8 +48,12 @@ PeftUpdate make_update(int layer, const std::vector<const EditLayer*>& rows,
 
 /// As PEFT writes it; what is not said has PEFT's defaults.
 Json config_of(const PeftAdapter& adapter, int model_layers) {
-  std::vector<int> layers;
-  for (const PeftUpdate& update : adapter.updates) layers.push_back(update.layer);
+  std::set<int> layers;
+  std::set<std::string> targets;
+  for (const PeftUpdate& update : adapter.updates) {
+    layers.insert(update.layer);
+    targets.insert(to_text(update.target));
+  }
   const bool all = static_cast<int>(layers.size()) == model_layers;
   const auto rank = adapter.updates.front().a.size(0);
   Json config = {{"peft_type", "LORA"},
@@ -56,7 +63,7 @@ Json config_of(const PeftAdapter& adapter, int model_layers) {
                  {"lora_alpha", rank},  // alpha / r scales an adapter
                  {"lora_dropout", 0.0},
                  {"bias", "none"},
-                 {"target_modules", Json::array({output_module})},
+                 {"target_modules", targets},
                  {"layers_to_transform", all ? Json(nullptr) : Json(layers)},
                  {"fan_in_fan_out", false},
                  {"use_rslora", false},
@@ -71,9 +78,12 @@ Json config_of(const PeftAdapter& adapter, int model_layers) {
 std::map<std::string, at::Tensor> tensors_of(const PeftAdapter& adapter) {
   std::map<std::string, at::Tensor> tensors;
   for (const PeftUpdate& update : adapter.updates) {
-    tensors[tensor_of(update.layer, part_a)] = update.a;
-    tensors[tensor_of(update.layer, part_b)] = update.b;
-    if (update.bias.defined()) tensors[tensor_of(update.layer, part_bias)] = update.bias;
+    const auto put = [&](const char* part, const at::Tensor& values) {
+      tensors[tensor_of(update.layer, update.target, part)] = values;
+    };
+    put(part_a, update.a);
+    put(part_b, update.b);
+    if (update.bias.defined()) put(part_bias, update.bias);
   }
   return tensors;
 }
@@ -83,17 +93,17 @@ std::map<std::string, at::Tensor> tensors_of(const PeftAdapter& adapter) {
 PeftAdapter make_adapter(EditKind kind, const std::vector<EditLayer>& edit, const fs::path& model,
                          const std::string& where) {
   const ModelConfig config = read_config(model);
-  std::map<int, std::vector<const EditLayer*>> layers;
+  std::map<std::pair<int, EditTarget>, std::vector<const EditLayer*>> places;
   for (const EditLayer& row : edit) {
     require_fits(row, kind, config, where);
-    layers[row.layer].push_back(&row);
+    places[{row.layer, row.target}].push_back(&row);
   }
-  require(!layers.empty(), where, ": the edit has no layer");
+  require(!places.empty(), where, ": the edit has no layer");
   PeftAdapter adapter{.model = fs::absolute(model).lexically_normal(), .updates = {}};
-  for (const auto& [layer, rows] : layers) {
+  for (const auto& [place, rows] : places) {
     const at::Tensor matrix =
-        kind == EditKind::lora ? at::Tensor() : read_output_matrix(model, config, layer);
-    adapter.updates.push_back(make_update(layer, rows, matrix));
+        kind == EditKind::lora ? at::Tensor() : read_output_matrix(model, config, place.first);
+    adapter.updates.push_back(make_update(rows, matrix));
     PeftUpdate& update = adapter.updates.back();
     if (!update.a.defined()) update.a = at::zeros({1, config.width()});
     const PeftUpdate& first = adapter.updates.front();

@@ -69,7 +69,8 @@ void print_locations(const Plan& plan) {
 
 void print_trials(const Plan& plan) {
   std::map<std::string, int> counts;
-  for (const Trial& trial : plan.trials) ++counts[to_text(trial.edit)];
+  for (const Trial& trial : plan.trials)
+    ++counts[edit_text(to_text(trial.edit), trial.lora.rank, to_text(trial.lora.targets))];
   std::cout << "trials: " << plan.trials.size();
   for (const auto& [edit, count] : counts) std::cout << ", " << edit << " " << count;
   std::cout << "\n";
@@ -92,7 +93,7 @@ void print_blocks(const JobSpec& job, const Outline& outline) {
             << "memory: weights " << megabytes(memory.weights)
             << (memory.judges > 0 ? cat(", judges ", megabytes(memory.judges)) : "")
             << " once a host, or a GPU; a rank: program " << megabytes(memory.program) << ", lanes "
-            << megabytes(memory.block + lanes * memory.lane) << ", states below the edits "
+            << megabytes(bytes_of_block(memory, lanes)) << ", states below the edits "
             << prefixes_text(job, memory) << "\n";
 }
 

@@ -37,9 +37,10 @@ ExitCode run_show(const CommandLine& line) {
   const ResultsFile::Row row = results.trial(reference.trial);
   const auto questions = results.questions();
   const SweepHeader::Baseline before = results.baseline(row.fold);
-  std::cout << std::setprecision(3) << "trial " << reference.trial.value << ": " << row.edit << " at "
-            << row.location << " (" << row.heads.size() << (row.heads.size() == 1 ? " head" : " heads")
-            << "), strength " << row.strength << ", seed " << row.seed << ", fold " << row.fold << "\n";
+  std::cout << std::setprecision(3) << "trial " << reference.trial.value << ": "
+            << edit_text(row.edit, row.rank_of_edit, row.targets) << " at " << row.location << " ("
+            << row.heads.size() << (row.heads.size() == 1 ? " head" : " heads") << "), strength "
+            << row.strength << ", seed " << row.seed << ", fold " << row.fold << "\n";
   if (row.record.status != TrialStatus::done) {
     std::cout << (row.record.status == TrialStatus::failed ? cat("failed: ", row.record.message) : "missing")
               << "\n";

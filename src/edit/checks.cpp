@@ -13,6 +13,13 @@ at::Tensor sizes_at(const Prefix& prefix, const LayerEdit& edit) {
   return at::matmul(edit.read, prefix.outputs.to(at::kFloat).t()).abs() * write / norm;
 }
 
+/// The same of what an adapter at o_proj writes: |B^T gates| / norm(r) [K, T].
+at::Tensor sizes_at(const Prefix& prefix, const Adapter& adapter) {
+  const at::Tensor outputs = prefix.outputs.to(at::kFloat).t();                            // [C, T]
+  const at::Tensor gates = at::matmul(adapter.a.to(at::kFloat), outputs).transpose(1, 2);  // [K, T, rank]
+  return at::bmm(gates, adapter.b.to(at::kFloat)).norm(2, -1) / prefix.residual.norm(2, -1);
+}
+
 void demand(bool ok, const std::string& what) {
   if (!ok) throw std::logic_error(cat("self-test of the edit failed: ", what));
 }
@@ -75,14 +82,18 @@ RelativeSize relative_size(const Weights& weights, const PairBatch& batch, const
   const at::Tensor answer = (tokens.positions >= prompt_end).to(at::kFloat), prompt = 1 - answer;  // [T]
   at::Tensor in_prompt = at::zeros({edits.lanes}, tokens.active.options()), in_answer = in_prompt.clone();
   at::Tensor layers = in_prompt.clone();
-  for (const auto& [layer, edit] : edits.layers) {
-    const at::Tensor sizes = sizes_at(run_prefix(weights, tokens, layer), edit) * tokens.active;  // [K', T]
-    const at::Tensor lanes =
-        edit.lanes.defined() ? edit.lanes : at::arange(edits.lanes, tokens.tree.options());
+  const at::Tensor all = at::arange(edits.lanes, tokens.tree.options());
+  const auto add = [&](const at::Tensor& everywhere, const at::Tensor& lanes) {
+    const at::Tensor sizes = everywhere * tokens.active;  // [K', T]
     in_prompt.index_add_(0, lanes, at::matmul(sizes, prompt) / prompt.sum());
     in_answer.index_add_(0, lanes, at::matmul(sizes, answer) / answer.sum());
     layers.index_add_(0, lanes, at::ones({sizes.size(0)}, layers.options()));
-  }
+  };
+  for (const auto& [layer, edit] : edits.layers)
+    add(sizes_at(run_prefix(weights, tokens, layer), edit), edit.lanes.defined() ? edit.lanes : all);
+  for (const auto& [layer, adapters] : edits.adapters)
+    if (adapters.contains(EditTarget::o))
+      add(sizes_at(run_prefix(weights, tokens, layer), adapters.at(EditTarget::o)), all);
   return {.prompt = in_prompt / layers, .answer = in_answer / layers};
 }
 

@@ -1,9 +1,9 @@
 // edit: the parameters of K lanes and what the forward adds for them. Masks say where a lane may read and
 // write.
 #include <cmath>
-#include <headsweep/edit.hpp>
 #include <numbers>
-#include <set>
+
+#include "edit/adapters.hpp"
 
 namespace headsweep {
 namespace {
@@ -38,18 +38,31 @@ at::Tensor head_mask(const Touched& touched, const ModelConfig& config) {
 
 at::Tensor lane_tensor(const Touched& touched) { return at::tensor(touched.lanes, at::kLong); }
 
-/// U(-1/sqrt C, 1/sqrt C): the same for every location and lane of a seed.
-at::Tensor start_of_a(std::uint64_t seed, int layer, int width) {
-  Random random(seed, "start of a", layer);
-  const double bound = 1.0 / std::sqrt(width);
+/// One rank of an edit at one linear layer.
+struct Rank {
+  int layer = 0;
+  EditTarget target = EditTarget::o;
+  int index = 0;
+};
+
+/// The stream of a rank's start; the first rank at o_proj has that of all kinds of edit.
+Random random_of(std::uint64_t seed, const char* purpose, const Rank& rank) {
+  if (rank.target == EditTarget::o && rank.index == 0) return Random(seed, purpose, rank.layer);
+  return Random(seed, purpose, rank.layer, to_text(rank.target), rank.index);
+}
+
+/// U(-1/sqrt width, 1/sqrt width): the same for every location and lane of a seed.
+at::Tensor start_of_a(std::uint64_t seed, const Rank& rank, std::int64_t width) {
+  Random random = random_of(seed, "start of a", rank);
+  const double bound = 1.0 / std::sqrt(static_cast<double>(width));
   std::vector<float> values(static_cast<std::size_t>(width));
   for (float& value : values) value = static_cast<float>((2.0 * random.uniform() - 1.0) * bound);
   return at::tensor(values);
 }
 
 /// N(0, deviation^2) by Box and Muller.
-at::Tensor start_of_b(std::uint64_t seed, int layer, std::int64_t width, double deviation) {
-  Random random(seed, "start of b", layer);
+at::Tensor start_of_b(std::uint64_t seed, const Rank& rank, std::int64_t width, double deviation) {
+  Random random = random_of(seed, "start of b", rank);
   std::vector<float> values(static_cast<std::size_t>(width));
   for (float& value : values) {
     const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
@@ -63,6 +76,37 @@ at::Tensor output_matrix(const Weights& weights, int layer) {
   return weights.layers.at(static_cast<std::size_t>(layer)).o.to(at::kFloat);
 }
 
+/// A layer of `optimal` or of plain lora, not yet started.
+LaneParams::Layer make_layer(EditKind kind, int index, const Touched& touched, EditRead read,
+                             const ModelConfig& config) {
+  const auto rows = static_cast<std::int64_t>(touched.lanes.size());
+  const bool lora = kind == EditKind::lora;
+  LaneParams::Layer layer{.layer = index, .lanes = lane_tensor(touched)};
+  layer.b_mask = lora ? at::ones({rows, config.hidden}) : head_mask(touched, config);
+  if (lora || read != EditRead::constant) {
+    layer.a = at::empty({rows, config.width()});
+    layer.a_mask = !lora && read == EditRead::heads ? layer.b_mask : at::ones({rows, config.width()});
+  }
+  layer.b = at::zeros_like(layer.b_mask);
+  return layer;
+}
+
+/// Fills a, and b where it does not start at 0.
+void start_layer(LaneParams::Layer& layer, const std::vector<LaneSpec>& lanes, double start_b) {
+  const std::int64_t ranks = layer.is_adapter() ? layer.b.size(1) : 1;
+  for (std::int64_t row = 0; row < layer.lanes.size(0); ++row) {
+    const std::uint64_t seed = lanes[static_cast<std::size_t>(layer.lanes[row].item<std::int64_t>())].seed;
+    for (int index = 0; index < ranks; ++index) {
+      const Rank rank{.layer = layer.layer, .target = layer.target, .index = index};
+      const auto place = [&](const at::Tensor& all) {
+        return layer.is_adapter() ? all[row][index] : all[row];
+      };
+      if (layer.a.defined()) place(layer.a).copy_(start_of_a(seed, rank, layer.a.size(-1)));
+      if (start_b > 0) place(layer.b).copy_(start_of_b(seed, rank, layer.b.size(-1), start_b));
+    }
+  }
+}
+
 std::vector<float> to_vector(const at::Tensor& values) {
   const at::Tensor flat = values.detach().to(at::kCPU, at::kFloat).contiguous();
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
@@ -71,30 +115,23 @@ std::vector<float> to_vector(const at::Tensor& values) {
 }  // namespace
 
 LaneParams LaneParams::start(EditKind kind, const std::vector<LaneSpec>& lanes, const TrainingSpec& spec,
-                             const Weights& weights) {
+                             const Weights& weights, const LoraSpec& lora) {
   expect(kind != EditKind::iti, "trained lanes are optimal or lora");
-  const ModelConfig& config = weights.config;
   LaneParams params;
   params.kind_ = kind;
   params.lanes_ = static_cast<int>(lanes.size());
   for (const auto& [index, touched] : touched_layers(lanes)) {
-    const auto rows = static_cast<std::int64_t>(touched.lanes.size());
-    const bool lora = kind == EditKind::lora;
-    Layer layer{.layer = index, .lanes = lane_tensor(touched)};
-    layer.b_mask = lora ? at::ones({rows, config.hidden}) : head_mask(touched, config);
-    if (lora || spec.read != EditRead::constant) {
-      layer.a = at::empty({rows, config.width()});
-      layer.a_mask = !lora && spec.read == EditRead::heads ? layer.b_mask : at::ones({rows, config.width()});
+    if (kind == EditKind::lora && !lora.is_plain()) {
+      for (const EditTarget target : ordered(lora.targets)) {
+        params.layers_.push_back(make_adapter(weights.config, index, target,
+                                              static_cast<std::int64_t>(touched.lanes.size()), lora.rank));
+        params.layers_.back().lanes = lane_tensor(touched);
+      }
+    } else {
+      params.layers_.push_back(make_layer(kind, index, touched, spec.read, weights.config));
     }
-    layer.b = at::zeros_like(layer.b_mask);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const std::uint64_t seed =
-          lanes[static_cast<std::size_t>(touched.lanes[static_cast<std::size_t>(row)])].seed;
-      if (layer.a.defined()) layer.a[row].copy_(start_of_a(seed, index, config.width()));
-      if (spec.start_b > 0) layer.b[row].copy_(start_of_b(seed, index, layer.b.size(1), spec.start_b));
-    }
-    params.layers_.push_back(std::move(layer));
   }
+  for (Layer& layer : params.layers_) start_layer(layer, lanes, spec.start_b);
   params.to(weights.device());
   return params;
 }
@@ -123,27 +160,13 @@ LaneParams LaneParams::iti(const std::vector<LaneSpec>& lanes, const HeadTable& 
   return params;
 }
 
-LaneParams LaneParams::restore(EditKind kind, const std::vector<EditLayer>& layers, const Weights& weights) {
-  LaneParams params;
-  params.kind_ = kind;
-  params.lanes_ = 1;
-  for (const EditLayer& stored : layers) {
-    Layer layer{.layer = stored.layer, .lanes = at::zeros({1}, at::kLong)};
-    layer.b = at::tensor(stored.b).unsqueeze(0);
-    layer.b_mask = at::ones_like(layer.b);
-    if (!stored.a.empty()) {
-      layer.a = at::tensor(stored.a).unsqueeze(0);
-      layer.a_mask = at::ones_like(layer.a);
-    }
-    params.layers_.push_back(std::move(layer));
-  }
-  params.to(weights.device());
-  return params;
-}
-
 LaneEdits LaneParams::edits(const Weights& weights) const {
   LaneEdits edits{.lanes = lanes_};
   for (const Layer& layer : layers_) {
+    if (layer.is_adapter()) {
+      edits.adapters[layer.layer][layer.target] = operands_of(layer, lanes_, weights);
+      continue;
+    }
     LayerEdit edit;
     if (layer.lanes.size(0) < lanes_) edit.lanes = layer.lanes;
     if (layer.a.defined()) edit.read = layer.a * layer.a_mask;
@@ -158,6 +181,10 @@ std::vector<LaneParams::Gradient> LaneParams::gradients(const Weights& weights,
                                                         const LaneEdits& edits) const {
   std::vector<Gradient> gradients;
   for (const Layer& layer : layers_) {
+    if (layer.is_adapter()) {
+      gradients.push_back(gradient_of(layer, edits.adapters.at(layer.layer).at(layer.target), weights));
+      continue;
+    }
     const LayerEdit& edit = edits.layers.at(layer.layer);
     Gradient gradient;
     if (layer.a.defined()) gradient.a = edit.read * layer.a_mask;
@@ -175,7 +202,15 @@ std::vector<EditLayer> LaneParams::layers_of(int lane) const {
     const at::Tensor rows = at::nonzero(layer.lanes == lane).flatten();
     if (rows.numel() == 0) continue;
     const std::int64_t row = rows[0].item<std::int64_t>();
-    EditLayer one{.layer = layer.layer, .a = {}, .b = to_vector(layer.b[row] * layer.b_mask[row])};
+    if (layer.is_adapter()) {
+      for (std::int64_t rank = 0; rank < layer.b.size(1); ++rank)
+        stored.push_back({.layer = layer.layer,
+                          .target = layer.target,
+                          .a = to_vector(layer.a[row][rank]),
+                          .b = to_vector(layer.b[row][rank])});
+      continue;
+    }
+    EditLayer one{.layer = layer.layer, .b = to_vector(layer.b[row] * layer.b_mask[row])};
     if (layer.a.defined()) one.a = to_vector(layer.a[row] * layer.a_mask[row]);
     stored.push_back(std::move(one));
   }

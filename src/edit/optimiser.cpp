@@ -30,7 +30,8 @@ at::Tensor LaneOptimiser::norms_of(const std::vector<LaneParams::Gradient>& grad
   at::Tensor squares = at::zeros({params_->count()}, rates_.options());
   for (std::size_t i = 0; i < gradients.size(); ++i)
     for (const at::Tensor& gradient : {gradients[i].a, gradients[i].b})
-      if (gradient.defined()) squares.index_add_(0, params_->layers()[i].lanes, gradient.square().sum(1));
+      if (gradient.defined())
+        squares.index_add_(0, params_->layers()[i].lanes, gradient.square().flatten(1).sum(1));
   return squares.sqrt();
 }
 
@@ -47,7 +48,8 @@ at::Tensor LaneOptimiser::step(const std::vector<LaneParams::Gradient>& gradient
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const LaneParams::Layer& layer = params_->layers()[i];
     const auto of_lane = [&](const at::Tensor& values) {
-      return values.index_select(0, layer.lanes).unsqueeze(1);
+      return layer.is_adapter() ? values.index_select(0, layer.lanes).view({-1, 1, 1})
+                                : values.index_select(0, layer.lanes).unsqueeze(1);
     };
     const at::Tensor moves = of_lane(going), rate = of_lane(rates_) * (scale / first_bias),
                      shrink = of_lane(factor);

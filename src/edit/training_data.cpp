@@ -123,7 +123,7 @@ void TrainingPrefixes::fill(int layer) {
 }
 
 Prefix TrainingPrefixes::at(const PairBatch& batch, int layer) {
-  if (!data_.keeps_prefixes) return run_prefix(weights_, batch.tokens, layer);
+  if (!data_.keeps_prefixes || layer < 0) return run_prefix(weights_, batch.tokens, layer);
   if (layer != layer_) fill(layer);
   return {layer, outputs_.index_select(0, batch.rows), residual_.index_select(0, batch.rows)};
 }

@@ -119,7 +119,7 @@ class JobCheck {
     for (const std::string& name : edit.at) {
       const LocationSpec& set = find_set(name, key + ".at");
       require(edit.kind != EditKind::lora || set.kind == LocationKind::all, place(key + ".at"), "'", name,
-              "' found, lora edits every o_proj whole: a set 'all' is due");
+              "' found, lora edits every layer whole: a set 'all' is due");
       if (set.kind != LocationKind::random) continue;
       random = true;
       require(edit.draws <= set.draws, place(key + ".draws"), edit.draws, " found, '", name, "' has ",

@@ -111,6 +111,17 @@ void visit_keys(Visit& visit, EditKeys keys) {
          .meaning = "only the first draws of each random set; 0: all",
          .limits = from(0, 1'000'000)},
         edit.draws);
+  if (edit.kind != EditKind::lora) return;
+  visit({.name = "rank", .meaning = "of what is added to each target", .limits = from(1, 4096)},
+        edit.lora.rank);
+  visit({.name = "targets",
+         .meaning = "linear layers of every transformer layer that get B A, as peft's LoRA of scale 1",
+         .limits = filled()},
+        edit.lora.targets);
+  visit({.name = "learning_rate",
+         .meaning = "of this entry; 0: training.learning_rate's lora",
+         .limits = at_least(0)},
+        edit.lora.learning_rate);
 }
 
 template <class Visit>

@@ -113,7 +113,17 @@ std::vector<std::string> words_of(JudgeKind) { return {"exact", "none"}; }
 std::vector<std::string> words_of(SplitPart) { return {"train", "val", "test"}; }
 std::vector<std::string> words_of(EditKind) { return {"optimal", "iti", "lora"}; }
 std::vector<std::string> words_of(LocationKind) { return {"single", "random", "top", "all", "list"}; }
+std::vector<std::string> words_of(EditTarget) {
+  std::vector<std::string> words;
+  for (const EditTarget target : edit_targets) words.push_back(to_text(target));
+  return words;
+}
 
+std::string to_text(const std::vector<EditTarget>& targets) {
+  std::vector<std::string> words;
+  for (const EditTarget target : targets) words.push_back(to_text(target));
+  return join(words, " ");
+}
 std::string to_text(SplitPart part) { return word_of(part); }
 std::string to_text(EditKind kind) { return word_of(kind); }
 std::string to_text(LocationKind kind) { return word_of(kind); }

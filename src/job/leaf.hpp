@@ -64,6 +64,7 @@ std::vector<std::string> words_of(JudgeKind);
 std::vector<std::string> words_of(SplitPart);
 std::vector<std::string> words_of(EditKind);
 std::vector<std::string> words_of(LocationKind);
+std::vector<std::string> words_of(EditTarget);
 template <class E>
 concept JobEnum = requires(E value) {
   words_of(value);

@@ -28,12 +28,26 @@ void refuse_flag(const Json& config, const std::string& key, const std::string& 
   require(!json_flag(config, key, where), where, ": ", key, " = true is not supported; supported: false");
 }
 
+/// When a family's tokens see no more than the last few of the window.
+enum class Window {
+  never,
+  given,  ///< where sliding_window is not null
+  asked   ///< where use_sliding_window says so, in some layers
+};
 /// What the families have of their own.
 struct Family {
   const char* name;
-  bool qkv_bias, windowed;
+  Window window;
+  bool qkv_bias = false, head_norms = false;
+  int head_dim = 0;  ///< where config.json does not give it; 0: hidden_size / num_attention_heads
 };
-constexpr Family families[] = {{"llama", false, false}, {"mistral", false, true}, {"qwen2", true, true}};
+constexpr Family families[] = {
+    {.name = "llama", .window = Window::never},
+    {.name = "mistral", .window = Window::given},
+    {.name = "qwen2", .window = Window::asked, .qkv_bias = true},
+    {.name = "qwen3", .window = Window::asked, .head_norms = true, .head_dim = 128}};
+/// What transformers takes where config.json does not say it.
+constexpr int usual_window = 4096, usual_first_windowed_layer = 28;
 
 const Family& read_family(const Json& config, const std::string& where) {
   const std::string name = json_text(config, "model_type", where);
@@ -45,11 +59,28 @@ const Family& read_family(const Json& config, const std::string& where) {
   throw BadInput(cat(where, ": model_type '", name, "' is not supported; supported: ", join(known, ", ")));
 }
 
+/// Whether any layer of a model that may have windows in some has one.
+bool has_windowed_layers(const Json& config, const std::string& where, int layers) {
+  if (!config.contains("use_sliding_window") || !json_flag(config, "use_sliding_window", where)) return false;
+  if (given(config, "layer_types")) {
+    const Json& types = config["layer_types"];
+    return std::any_of(types.begin(), types.end(),
+                       [](const Json& type) { return type == "sliding_attention"; });
+  }
+  const bool known = given(config, "max_window_layers");
+  return layers > (known ? json_integer(config, "max_window_layers", where, 0, most_layers)
+                         : usual_first_windowed_layer);
+}
+
 /// Tokens that a token sees at most; `all` without a sliding window.
 int read_window(const Json& config, const Family& family, const std::string& where, int all) {
-  if (!family.windowed || !given(config, "sliding_window")) return all;
-  const bool used = !config.contains("use_sliding_window") || json_flag(config, "use_sliding_window", where);
-  const int window = static_cast<int>(json_integer(config, "sliding_window", where, 1, most_positions));
+  const bool null = config.contains("sliding_window") && config["sliding_window"].is_null();
+  if (family.window == Window::never || null) return all;
+  const int window = given(config, "sliding_window")
+                         ? static_cast<int>(json_integer(config, "sliding_window", where, 1, most_positions))
+                         : usual_window;
+  const int layers = static_cast<int>(json_integer(config, "num_hidden_layers", where, 1, most_layers));
+  const bool used = family.window == Window::given || has_windowed_layers(config, where, layers);
   return used ? std::min(all, window) : all;
 }
 
@@ -63,6 +94,28 @@ int read_token(const Json& config, const std::string& key, const std::string& wh
 }
 
 }  // namespace
+
+std::int64_t inputs_of(const ModelConfig& config, EditTarget target) {
+  if (target == EditTarget::o) return config.width();
+  return target == EditTarget::down ? config.intermediate : config.hidden;
+}
+
+std::int64_t outputs_of(const ModelConfig& config, EditTarget target) {
+  switch (target) {
+    case EditTarget::q:
+      return config.width();
+    case EditTarget::k:
+    case EditTarget::v:
+      return config.kv_width();
+    case EditTarget::gate:
+    case EditTarget::up:
+      return config.intermediate;
+    case EditTarget::o:
+    case EditTarget::down:
+      return config.hidden;
+  }
+  return 0;
+}
 
 ModelConfig read_config(const std::filesystem::path& folder) {
   const std::string where = (folder / "config.json").string();
@@ -87,10 +140,13 @@ ModelConfig read_config(const std::filesystem::path& folder) {
   config.vocab = count("vocab_size", most_vocab);
   config.max_tokens = read_window(json, family, where, count("max_position_embeddings", most_positions));
   config.qkv_bias = family.qkv_bias;
+  config.head_norms = family.head_norms;
   require(config.heads % config.kv_heads == 0, where, ": num_attention_heads = ", config.heads,
           " is no multiple of num_key_value_heads = ", config.kv_heads);
   if (given(json, "head_dim")) {
     config.head_dim = count("head_dim", most_head_dim);
+  } else if (family.head_dim > 0) {
+    config.head_dim = family.head_dim;
   } else {
     require(config.hidden % config.heads == 0, where, ": hidden_size = ", config.hidden,
             " is no multiple of num_attention_heads = ", config.heads, " and head_dim is not given");

@@ -87,20 +87,25 @@ void Decoder::step(const at::Tensor& ids) {
   const DecoderRows& rows = state.rows;
   const Rotation rotation = rotation_at(weights, rows.position);
   const at::Tensor slot = rows.slot.to(at::kLong);
+  const AdaptedRows adapted{.active = {},
+                            .active_asking = {},
+                            .slot = slot,
+                            .slots = std::int64_t{state.edits.lanes} * state.prompts.trees};
   const CachedTexts texts{weights.config, state.prompts, rows, state.generated + 1};
   Stream stream{.x = weights.embedding.index_select(0, ids).to(at::kFloat).unsqueeze(0), .added = {}};
   for (int layer = 0; layer < weights.config.layers; ++layer) {
     const LayerCache& cache = state.layers[static_cast<std::size_t>(layer)];
-    const Heads heads = project(weights, layer, settle(weights, stream).values, rotation, {});
+    const LayerRun run{weights, layer, LayerAdapters(state.edits, layer, adapted), nullptr};
+    const Heads heads = project(run, settle(weights, stream).values, rotation, {});
     ops::put_rows(cache.keys.select(1, state.generated), 0, slot, heads.keys[0]);
     ops::put_rows(cache.values.select(1, state.generated), 0, slot, heads.values[0]);
     const at::Tensor outputs = attend(texts, cache, heads.queries[0]);
-    stream.added = ops::product(outputs, layer_of(weights, layer).o).unsqueeze(0);
+    stream.added = project_outputs(run, outputs.unsqueeze(0));
     const auto edit = state.edits.layers.find(layer);
     if (edit != state.edits.layers.end())
       add_edit(state.edits, edit->second, outputs,
                {.lane_of_row = ops::data<std::int32_t>(rows.lane), .active = {}}, stream.x);
-    add_mlp(weights, layer, stream, nullptr);
+    add_mlp(run, stream);
   }
   state.states = with_final_gain(weights, settle(weights, stream).values[0]);
   ++state.generated;

@@ -66,13 +66,46 @@ void rotate_heads(const Weights& weights, const Rotation& rotation, const at::Te
   rotate(weights, rotation, config.kv_heads, sign, joined.rest);
 }
 
-Heads project(const Weights& weights, int layer, const at::Tensor& normed, const Rotation& rotation,
+void norm_heads(const LayerRun& run, const Heads& heads) {
+  const LayerWeights& layer = layer_of(run.weights, run.layer);
+  if (!layer.query_gain.defined()) return;
+  const auto norm_each = [&](const at::Tensor& rows, const at::Tensor& gain) {
+    const at::Tensor by_head = rows.unflatten(2, {-1, run.weights.config.head_dim});
+    at::Tensor x = by_head.to(at::kFloat).contiguous();
+    ops::Normed normed = ops::norm(x, {}, run.weights.number, run.weights.config.norm_eps);
+    by_head.copy_(normed.values * gain);
+    return normed;
+  };
+  ops::Normed queries = norm_each(heads.queries, layer.query_gain),
+              keys = norm_each(heads.keys, layer.key_gain);
+  if (run.tape == nullptr) return;
+  run.tape->queries = std::move(queries);
+  run.tape->keys = std::move(keys);
+}
+
+void norm_heads_backward(const Weights& weights, int layer, const LayerTape& tape, const Heads& gradients) {
+  const LayerWeights& matrices = layer_of(weights, layer);
+  if (!matrices.query_gain.defined()) return;
+  const auto back = [&](const at::Tensor& rows, const at::Tensor& gain, const ops::Normed& normed) {
+    const at::Tensor by_head = rows.unflatten(2, {-1, weights.config.head_dim});
+    const at::Tensor normed_gradient = (by_head * gain).to(weights.number).contiguous();
+    at::Tensor gradient = at::zeros(normed_gradient.sizes(), gain.options());
+    by_head.copy_(ops::norm_backward(normed_gradient, normed, gradient));
+  };
+  back(gradients.queries, matrices.query_gain, tape.queries);
+  back(gradients.keys, matrices.key_gain, tape.keys);
+}
+
+Heads project(const LayerRun& run, const at::Tensor& normed, const Rotation& rotation,
               const at::Tensor& asking) {
-  const at::Tensor &matrix = layer_of(weights, layer).qkv, &bias = layer_of(weights, layer).qkv_bias;
-  const std::int64_t width = weights.config.width();
+  const LayerWeights& layer = layer_of(run.weights, run.layer);
+  const at::Tensor &matrix = layer.qkv, &bias = layer.qkv_bias;
+  const std::int64_t width = run.weights.config.width();
   JoinedHeads joined;
+  at::Tensor asking_rows = normed;
   if (asking.defined()) {
-    joined.queries = ops::product(normed.index_select(1, asking), matrix.narrow(0, 0, width));
+    asking_rows = normed.index_select(1, asking);
+    joined.queries = ops::product(asking_rows, matrix.narrow(0, 0, width));
     joined.rest = ops::product(normed, matrix.narrow(0, width, matrix.size(0) - width));
   } else {
     joined.rest = ops::product(normed, matrix);
@@ -81,22 +114,38 @@ Heads project(const Weights& weights, int layer, const at::Tensor& normed, const
     if (asking.defined()) joined.queries.add_(bias.narrow(0, 0, width));
     joined.rest.add_(bias.slice(0, asking.defined() ? width : 0));
   }
-  rotate_heads(weights, rotation, asking, 1, joined);
-  return joined.split(weights.config);
+  const Heads heads = joined.split(run.weights.config);
+  run.adapters.add(EditTarget::q, asking_rows, heads.queries, run.gates());
+  run.adapters.add(EditTarget::k, normed, heads.keys, run.gates());
+  run.adapters.add(EditTarget::v, normed, heads.values, run.gates());
+  norm_heads(run, heads);
+  rotate_heads(run.weights, rotation, asking, 1, joined);
+  return heads;
+}
+
+at::Tensor project_outputs(const LayerRun& run, const at::Tensor& outputs) {
+  at::Tensor added = ops::product(outputs, layer_of(run.weights, run.layer).o);
+  run.adapters.add(EditTarget::o, outputs, added, run.gates());
+  return added;
 }
 
 at::Tensor with_final_gain(const Weights& weights, const at::Tensor& rows) {
   return rows * weights.norm_final.to(weights.number);
 }
 
-void add_mlp(const Weights& weights, int layer, Stream& stream, LayerTape* tape) {
-  const LayerWeights& matrices = layer_of(weights, layer);
-  ops::Normed normed = settle(weights, stream);
+void add_mlp(const LayerRun& run, Stream& stream) {
+  const LayerWeights& matrices = layer_of(run.weights, run.layer);
+  const std::int64_t inner = run.weights.config.intermediate;
+  ops::Normed normed = settle(run.weights, stream);
   at::Tensor gate_up = ops::product(normed.values, matrices.gate_up);
-  stream.added = ops::product(ops::swiglu(gate_up), matrices.down);
-  if (tape == nullptr) return;
-  tape->before_mlp = std::move(normed);
-  tape->gate_up = std::move(gate_up);
+  run.adapters.add(EditTarget::gate, normed.values, gate_up.narrow(-1, 0, inner), run.gates());
+  run.adapters.add(EditTarget::up, normed.values, gate_up.narrow(-1, inner, inner), run.gates());
+  const at::Tensor act = ops::swiglu(gate_up);
+  stream.added = ops::product(act, matrices.down);
+  run.adapters.add(EditTarget::down, act, stream.added, run.gates());
+  if (run.tape == nullptr) return;
+  run.tape->before_mlp = std::move(normed);
+  run.tape->gate_up = std::move(gate_up);
 }
 
 at::Tensor edit_of_lane(const LaneEdits& edits, const LayerEdit& edit) {

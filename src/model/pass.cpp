@@ -1,6 +1,8 @@
 // model: up through the layers over packed texts.
 #include "model/pass.hpp"
 
+#include <algorithm>
+
 namespace headsweep::llama {
 
 Pass::Pass(const Weights& weights, const TokenBatch& batch, const LaneEdits& edits)
@@ -15,41 +17,43 @@ at::Tensor Pass::active_at(int layer) const {
 }
 
 Stream Pass::embed() const {
-  return {.x = weights_.embedding.index_select(0, batch_.ids).to(at::kFloat).unsqueeze(0), .added = {}};
+  const at::Tensor x = weights_.embedding.index_select(0, batch_.ids).to(at::kFloat).unsqueeze(0);
+  const std::int64_t lanes = edits_.adapters.empty() ? 1 : edits_.lanes;
+  return {.x = x.expand({lanes, -1, -1}).contiguous(), .added = {}};
 }
 
-at::Tensor Pass::attend(int layer, bool trim, Stream& stream, LayerTape* tape, const Watch& watch) {
+at::Tensor Pass::attend(const LayerRun& run, bool trim, Stream& stream, const Watch& watch) {
   const Asking asking = trim ? Asking::kept : Asking::all;
   ops::Normed normed = settle(weights_, stream);
-  const Heads heads = project(weights_, layer, normed.values, rotation_, trim ? batch_.kept : at::Tensor());
+  const Heads heads = project(run, normed.values, rotation_, trim ? batch_.kept : at::Tensor());
   at::Tensor saved;
-  const at::Tensor outputs = attention_.forward(heads, asking, tape == nullptr ? nullptr : &saved);
-  if (watch) watch(layer, heads, outputs);
+  const at::Tensor outputs = attention_.forward(heads, asking, run.tape == nullptr ? nullptr : &saved);
+  if (watch) watch(run.layer, heads, outputs);
   if (trim) stream.x = kept_of(stream.x);
-  stream.added = ops::product(outputs, layer_of(weights_, layer).o);
-  if (tape != nullptr) {
-    tape->before_heads = std::move(normed);
-    tape->heads = heads;
-    tape->attention = std::move(saved);
+  stream.added = project_outputs(run, outputs);
+  if (run.tape != nullptr) {
+    run.tape->before_heads = std::move(normed);
+    run.tape->heads = heads;
+    run.tape->attention = std::move(saved);
   }
   return outputs;
 }
 
-void Pass::finish_layer(int layer, const at::Tensor& outputs, Stream& stream, LayerTape* tape) {
-  const auto edit = edits_.layers.find(layer);
+void Pass::finish_layer(const LayerRun& run, const at::Tensor& outputs, Stream& stream) {
+  const auto edit = edits_.layers.find(run.layer);
   const bool edited = edit != edits_.layers.end(), parts = edited && edit == edits_.layers.begin();
-  if (tape != nullptr) tape->outputs = outputs;
+  if (run.tape != nullptr) run.tape->outputs = outputs;
   at::Tensor gate;
   if (parts) {
     if (stream.added.defined()) stream.x = stream.x + stream.added;
-    gate = part(layer, outputs, stream, tape);
+    gate = part(run.layer, outputs, stream, run.tape);
   } else {
     if (edited)
-      gate = add_edit(edits_, edit->second, outputs, {.lane_of_row = nullptr, .active = active_at(layer)},
+      gate = add_edit(edits_, edit->second, outputs, {.lane_of_row = nullptr, .active = active_at(run.layer)},
                       stream.x);
-    add_mlp(weights_, layer, stream, tape);
+    add_mlp(run, stream);
   }
-  if (tape != nullptr) tape->gate = std::move(gate);
+  if (run.tape != nullptr) run.tape->gate = std::move(gate);
 }
 
 ops::Normed Pass::run(const Prefix& prefix, std::vector<LayerTape>* tape, const Watch& watch) {
@@ -63,16 +67,16 @@ ops::Normed Pass::run(const Prefix& prefix, std::vector<LayerTape>* tape, const 
   } else {
     stream = embed();
   }
-  for (int layer = prefix.layer; layer < layers; ++layer) {
-    LayerTape* place = tape == nullptr ? nullptr : &(*tape)[static_cast<std::size_t>(layer)];
+  for (int layer = std::max(0, prefix.layer); layer < layers; ++layer) {
+    const LayerRun run = run_of(layer, tape == nullptr ? nullptr : &(*tape)[static_cast<std::size_t>(layer)]);
     at::Tensor outputs;
     if (layer == prefix.layer && prefix.outputs.defined()) {
       outputs = prefix.outputs.unsqueeze(0);
       if (is_last(layer)) outputs = kept_of(outputs);
     } else {
-      outputs = attend(layer, is_last(layer), stream, place, watch);
+      outputs = attend(run, is_last(layer), stream, watch);
     }
-    finish_layer(layer, outputs, stream, place);
+    finish_layer(run, outputs, stream);
   }
   return settle(weights_, stream);
 }
@@ -80,11 +84,11 @@ ops::Normed Pass::run(const Prefix& prefix, std::vector<LayerTape>* tape, const 
 Prefix Pass::run_to(int layer) {
   Stream stream = embed();
   for (int below = 0; below < layer; ++below) {
-    attend(below, false, stream, nullptr, {});
-    add_mlp(weights_, below, stream, nullptr);
+    attend(run_of(below, nullptr), false, stream, {});
+    add_mlp(run_of(below, nullptr), stream);
   }
   if (layer == weights_.config.layers) return {layer, {}, (stream.x + stream.added)[0]};
-  const at::Tensor outputs = attend(layer, false, stream, nullptr, {});
+  const at::Tensor outputs = attend(run_of(layer, nullptr), false, stream, {});
   return {layer, outputs[0], (stream.x + stream.added)[0]};
 }
 
@@ -102,8 +106,8 @@ Tape::Tape() : state_(std::make_unique<State>()) {}
 Tape::~Tape() = default;
 
 Prefix run_prefix(const Weights& weights, const TokenBatch& batch, int layer) {
-  expect(0 <= layer && layer <= weights.config.layers,
-         "a prefix that ends at a layer of the model, or at its end");
+  if (layer < 0) return {.layer = -1, .outputs = {}, .residual = {}};
+  expect(layer <= weights.config.layers, "a prefix that ends at a layer of the model, or at its end");
   return Pass(weights, batch, LaneEdits{}).run_to(layer);
 }
 
@@ -119,8 +123,9 @@ Prefix PrefixMemo::at(const TokenBatch& batch, int layer) {
 at::Tensor run_lanes(const Weights& weights, const TokenBatch& batch, const Prefix& prefix,
                      const LaneEdits& edits, Tape* tape) {
   const int first = edits.first_layer(weights.config.layers);
-  expect(prefix.layer <= first, "a prefix that ends at or below the first edited layer");
+  expect(!prefix.residual.defined() || prefix.layer <= first, "a prefix that ends at or below the first edited layer");
   expect(tape == nullptr || prefix.layer == first, "a tape that begins at the first edited layer");
+  expect(edits.layers.empty() || edits.adapters.empty(), "edits of layers, or adapters");
   ops::Normed final =
       Pass(weights, batch, edits).run(prefix, tape == nullptr ? nullptr : &tape->state().layers);
   const at::Tensor states = with_final_gain(weights, final.values);

@@ -5,6 +5,7 @@
 
 #include <headsweep/model.hpp>
 
+#include "model/adapters.hpp"
 #include "model/attention.hpp"
 #include "model/ops.hpp"
 
@@ -30,12 +31,23 @@ struct Parting {
 /// What a layer leaves for its backward.
 struct LayerTape {
   ops::Normed before_heads, before_mlp;
+  ops::Normed queries,
+      keys;  ///< [X * Q * H, D], [X * T * KV, D]: normed, without gain; where heads have norms
   Heads heads;
   at::Tensor attention;  ///< what Attention has saved
   at::Tensor outputs;    ///< o [K, Q, C], [1, Q, C] where the lanes part
   at::Tensor gate;       ///< [K, Q]; undefined where nothing is edited
   at::Tensor gate_up;    ///< [K, Q, 2F]
   Parting parting;       ///< where the lanes part; heads and norms are undefined there
+  Gates gates;           ///< of adapters
+};
+/// One layer, the adapters there, and where its backward finds what it needs (null: nowhere).
+struct LayerRun {
+  const Weights& weights;
+  int layer = 0;
+  LayerAdapters adapters = {};
+  LayerTape* tape = nullptr;
+  [[nodiscard]] Gates* gates() const { return tape == nullptr ? nullptr : &tape->gates; }
 };
 
 /// Angles of tokens' positions: [T, D] each.
@@ -52,6 +64,10 @@ struct JoinedHeads {
 };
 /// Unfilled, for X lanes and T tokens; `asking` as in `project`.
 JoinedHeads join_heads(const Weights& weights, at::IntArrayRef rows, const at::Tensor& asking);
+/// Norms each head of queries and keys, in place, where the model does; leaves what the backward needs.
+void norm_heads(const LayerRun& run, const Heads& heads);
+/// Turns the gradients of normed queries and keys into those of what the products gave.
+void norm_heads_backward(const Weights& weights, int layer, const LayerTape& tape, const Heads& gradients);
 /// Turns queries and keys by their positions; sign -1: back.
 void rotate_heads(const Weights& weights, const Rotation& rotation, const at::Tensor& asking, float sign,
                   JoinedHeads& joined);
@@ -61,13 +77,15 @@ const LayerWeights& layer_of(const Weights& weights, int layer);
 /// One layer's products, on any rows: those of packed texts and those of the decoder.
 ops::Normed settle(const Weights& weights, Stream& stream);
 /// Heads of normed rows [X, T, E]; `asking` (int64, or undefined for all): the rows whose queries are wanted.
-Heads project(const Weights& weights, int layer, const at::Tensor& normed, const Rotation& rotation,
+Heads project(const LayerRun& run, const at::Tensor& normed, const Rotation& rotation,
               const at::Tensor& asking);
 /// Times the final norm's gain, which no matrix has taken in: states from normed rows, and their gradients
 /// back.
 at::Tensor with_final_gain(const Weights& weights, const at::Tensor& rows);
-/// Puts the MLP's output on the stream; `tape` may be null.
-void add_mlp(const Weights& weights, int layer, Stream& stream, LayerTape* tape);
+/// W_o o with what an adapter adds.
+at::Tensor project_outputs(const LayerRun& run, const at::Tensor& outputs);
+/// Puts the MLP's output on the stream.
+void add_mlp(const LayerRun& run, Stream& stream);
 /// The edit of a layer on rows of K lanes: the gate [rows].
 struct EditRows {
   const std::int32_t* lane_of_row = nullptr;  ///< null: lane by lane
@@ -95,8 +113,12 @@ class Pass {
   [[nodiscard]] bool is_last(int layer) const { return layer == weights_.config.layers - 1; }
   [[nodiscard]] at::Tensor kept_of(const at::Tensor& rows) const { return rows.index_select(1, batch_.kept); }
   [[nodiscard]] at::Tensor active_at(int layer) const;
+  [[nodiscard]] AdaptedRows adapted_rows(int layer) const { return {batch_.active, active_at(layer)}; }
+  [[nodiscard]] LayerRun run_of(int layer, LayerTape* tape) const {
+    return {weights_, layer, LayerAdapters(edits_, layer, adapted_rows(layer)), tape};
+  }
   /// Attention of a layer: head outputs; W_o o goes on the stream. `trim`: at the kept tokens only.
-  at::Tensor attend(int layer, bool trim, Stream& stream, LayerTape* tape, const Watch& watch);
+  at::Tensor attend(const LayerRun& run, bool trim, Stream& stream, const Watch& watch);
   /// The lanes part (parting.cpp): the stream of one lane, settled, becomes that of K, with the MLP's output
   /// on it. Returns the gate [K, Q].
   at::Tensor part(int layer, const at::Tensor& outputs, Stream& stream, LayerTape* tape) const;
@@ -107,11 +129,24 @@ class Pass {
   /// The gradients of read and write above that; the outputs' gradient takes its share.
   LayerEdit edit_backward(int layer, const LayerTape& tape, const at::Tensor& dx,
                           at::Tensor& outputs_gradient) const;
-  void finish_layer(int layer, const at::Tensor& outputs, Stream& stream, LayerTape* tape);
-  /// Gradient of the stream below a layer's attention, in place of that above it; `low` is its low copy.
-  void attend_backward(int layer, const LayerTape& tape, const at::Tensor& outputs_gradient, at::Tensor& dx,
-                       at::Tensor& low) const;
-  Stream embed() const;
+  void finish_layer(const LayerRun& run, const at::Tensor& outputs, Stream& stream);
+  /// The gradient of a layer's stream: dx in float32, `low` its copy as operand of the next product.
+  struct StreamGradient {
+    at::Tensor dx, low;
+  };
+  /// That below a layer's MLP, in place of that above it; `inner`: that of what down_proj reads.
+  void mlp_backward(int layer, LayerTape& tape, const at::Tensor& inner, AdapterGradients& adapters,
+                    StreamGradient& stream) const;
+  /// That below a layer's attention, in place of that above it.
+  void attend_backward(int layer, const LayerTape& tape, const at::Tensor& outputs_gradient,
+                       AdapterGradients& adapters, StreamGradient& stream) const;
+  /// The lowest layer whose backward is wanted.
+  [[nodiscard]] int lowest_edited() const {
+    return edits_.adapters.empty() ? edits_.first_layer(weights_.config.layers)
+                                   : edits_.adapters.begin()->first;
+  }
+  /// The embedding, of as many lanes as differ from there on.
+  [[nodiscard]] Stream embed() const;
 
   const Weights& weights_;
   const TokenBatch& batch_;

@@ -34,7 +34,7 @@ struct Wanted {
 
 void add_layer(const ModelConfig& config, std::size_t index, Weights& weights, std::vector<Wanted>& wanted) {
   const std::int64_t hidden = config.hidden, width = config.width(), inner = config.intermediate;
-  const std::int64_t kv_width = std::int64_t{config.kv_heads} * config.head_dim;
+  const std::int64_t kv_width = config.kv_width();
   const auto name = [&](const char* part) { return cat("model.layers.", index, ".", part, ".weight"); };
   const std::string before = name("input_layernorm"), between = name("post_attention_layernorm");
   LayerWeights& layer = weights.layers[index];
@@ -51,11 +51,17 @@ void add_layer(const ModelConfig& config, std::size_t index, Weights& weights, s
                       &layer.qkv_bias,
                       weights.number});
   }
+  if (config.head_norms) {
+    wanted.push_back({{{name("self_attn.q_norm"), {config.head_dim}}}, &layer.query_gain, at::kFloat});
+    wanted.push_back({{{name("self_attn.k_norm"), {config.head_dim}}}, &layer.key_gain, at::kFloat});
+  }
+  wanted.push_back({{{before, {hidden}}}, &layer.heads_gain, at::kFloat});
   wanted.push_back({{{name("self_attn.o_proj"), {hidden, width}}}, &layer.o, weights.number});
   wanted.push_back(
       {{{name("mlp.gate_proj"), {inner, hidden}, between}, {name("mlp.up_proj"), {inner, hidden}, between}},
        &layer.gate_up,
        weights.number});
+  wanted.push_back({{{between, {hidden}}}, &layer.mlp_gain, at::kFloat});
   wanted.push_back({{{name("mlp.down_proj"), {hidden, inner}}}, &layer.down, weights.number});
 }
 
@@ -74,14 +80,11 @@ std::vector<Wanted> list_wanted(Weights& weights) {
   return wanted;
 }
 
-/// The tensors of the files that these are made of, gains included.
+/// The tensors of the files that these are made of; the gains among them are tensors of Weights, too.
 std::vector<Part> parts_of(const std::vector<Wanted>& wanted) {
   std::vector<Part> parts;
   for (const Wanted& tensor : wanted)
     for (const Part& part : tensor.parts) {
-      const bool known =
-          std::any_of(parts.begin(), parts.end(), [&](const Part& p) { return p.name == part.gain; });
-      if (!part.gain.empty() && !known) parts.push_back({part.gain, {part.shape.back()}});
       parts.push_back(part);
     }
   return parts;

@@ -8,8 +8,8 @@
 namespace headsweep {
 namespace {
 
-/// What the trials of a block have in common: edit kind, seed, fold, first edited layer.
-using GroupKey = std::tuple<EditKind, std::uint64_t, int, int>;
+/// What the trials of a block have in common: edit kind, rank, targets, seed, fold, where the lanes part.
+using GroupKey = std::tuple<EditKind, int, std::vector<EditTarget>, std::uint64_t, int, int>;
 
 /// With fewer lanes, products lose more than a short block gains.
 constexpr std::size_t least_lanes = 4;
@@ -51,7 +51,9 @@ std::vector<Block> make_blocks(const JobSpec& job, const DataSize& data, const P
   std::map<GroupKey, std::vector<TrialId>> groups;
   for (std::size_t i = first; i < plan.trials.size(); ++i) {
     const Trial& trial = plan.trials[i];
-    groups[{trial.edit, trial.seed, trial.fold, plan.at(trial.location).first_layer()}].push_back(trial.id);
+    groups[{trial.edit, trial.lora.rank, trial.lora.targets, trial.seed, trial.fold,
+            first_layer_of(trial, plan.at(trial.location))}]
+        .push_back(trial.id);
   }
 
   std::vector<Block> blocks;

@@ -2,6 +2,7 @@
 // than too few: tests/mpi compares them with a sweep.
 #include <set>
 
+#include "plan/adapters.hpp"
 #include "plan/workload.hpp"
 
 namespace headsweep {
@@ -36,7 +37,7 @@ double edit_values(const JobSpec& job, const ModelShape& shape, const Trial& tri
   const double width = static_cast<double>(shape.heads) * shape.head_dim;
   const double chosen = static_cast<double>(location.heads.size()) * shape.head_dim;
   if (trial.edit == EditKind::iti) return chosen;
-  if (trial.edit == EditKind::lora) return shape.layers * (width + shape.hidden);
+  if (trial.edit == EditKind::lora) return shape.layers * adapter_values(shape, trial.lora);
   std::set<int> layers;
   for (const Head& head : location.heads) layers.insert(head.layer);
   switch (job.training.read) {

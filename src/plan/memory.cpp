@@ -1,5 +1,6 @@
 // plan: bytes of weights, of prefixes and of a block's lanes. What stands at the same time at a block's
 // largest moment, by the tensors that src/model keeps: checked against measured peaks by tests/bench.
+#include "plan/adapters.hpp"
 #include "plan/workload.hpp"
 
 namespace headsweep {
@@ -14,13 +15,15 @@ struct Widths {
         outputs(static_cast<double>(shape.heads) * shape.head_dim),
         keys(2.0 * shape.kv_heads * shape.head_dim),
         inner(shape.intermediate),
-        heads(shape.heads) {}
+        heads(shape.heads),
+        normed(shape.head_norms ? outputs + keys / 2 : 0) {}
   double hidden, outputs, keys, inner, heads;  ///< E, C, 2 KV D, F, H
+  double normed;                               ///< queries and keys once more, where heads have norms
 };
 
 /// What a layer leaves for the backward, of one token of one lane.
 double taped_token(const Widths& w, double low) {
-  return low * (2 * w.hidden + 2 * w.outputs + w.keys + 2 * w.inner) + 4 * (w.heads + 2);
+  return low * (2 * w.hidden + 2 * w.outputs + w.keys + 2 * w.inner + w.normed) + 4 * (w.heads + 2);
 }
 /// What stands while a layer is run, of one token of one lane: stream, norm, the MLP's states.
 double running_token(const Widths& w, double low) {
@@ -46,6 +49,36 @@ double attention_bytes(const JobSpec& job, const ModelShape& shape, double call,
   return job.model.device == Device::cpu ? 0 : low_bytes(job) * shape.heads * call * clump;
 }
 
+/// Bytes of one lane's adapters, as src/edit keeps them.
+struct AdapterBytes {
+  AdapterBytes(const ModelShape& shape, const LoraSpec& lora, double low) {
+    const double all = shape.layers * adapter_values(shape, lora);
+    double gained = 0;  // of A, which the gain of the norm before it is multiplied into
+    for (const EditTarget target : lora.targets)
+      if (target != EditTarget::o && target != EditTarget::down)
+        gained += static_cast<double>(shape.layers) * lora.rank * shape.hidden;
+    values = 4 * all;
+    operands = low < 4 ? low * all : 4 * gained;
+    gradients = 4 * all + 4 * gained;
+  }
+  double values, operands, gradients;
+};
+
+/// The same of a lane with adapters: nothing is shared; A and B, their operands and Adam's state stand
+/// beside, and their gradients come as the tape goes.
+double adapted_training_bytes(const JobSpec& job, const ModelShape& shape, const Texts& texts,
+                              const LoraSpec& lora) {
+  const Widths w(shape);
+  const double low = low_bytes(job);
+  const AdapterBytes adapters(shape, lora, low);
+  const double tokens = job.training.batch * texts.tokens, rows = job.training.batch * texts.rows;
+  const double gates = low * lora.rank * static_cast<double>(lora.targets.size());
+  const double tape =
+      ((shape.layers - 1) * tokens + rows) * (taped_token(w, low) + gates) + tokens * low * w.keys;
+  const double backward = tokens * (8 * w.hidden + low * (2 * w.hidden + 2 * w.outputs + w.keys + w.inner));
+  return 3 * adapters.values + adapters.operands + std::max(tape + backward, adapters.gradients);
+}
+
 /// Of a lane, while given answers are scored: a layer's states.
 double scoring_bytes(const JobSpec& job, const ModelShape& shape, double tokens) {
   const Widths w(shape);
@@ -65,6 +98,14 @@ double writing_bytes(const JobSpec& job, const ModelShape& shape, const DataSize
   return data.generation_shared * prompt + questions * (own * prompt + answer);
 }
 
+/// The entries of the job that train adapters.
+std::vector<EditSpec> adapted_edits(const JobSpec& job) {
+  std::vector<EditSpec> adapted;
+  for (const EditSpec& edit : job.edits)
+    if (edit.kind == EditKind::lora && !edit.lora.is_plain()) adapted.push_back(edit);
+  return adapted;
+}
+
 /// Tokens whose states below the first edited layer are kept: of training, pairs, choices, answers and
 /// running text.
 double kept_tokens(const JobSpec& job, const DataSize& data, const Workload& work) {
@@ -80,7 +121,8 @@ double weight_bytes(const ModelShape& shape, double low, bool tied) {
   const Widths w(shape);
   const double layer = w.hidden * (2 * w.outputs + w.keys + 3 * w.inner);
   const double words = static_cast<double>(shape.vocab) * w.hidden;
-  return low * (shape.layers * layer + (tied ? 1 : 2) * words) + 4 * w.hidden;
+  const double gains = 4 * w.hidden * (1 + 2 * shape.layers);
+  return low * (shape.layers * layer + (tied ? 1 : 2) * words) + gains;
 }
 
 /// Of all judges, which stay, and of one call of the largest.
@@ -109,10 +151,16 @@ MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const 
   const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).call);
   const Texts texts = work.training(), choices = work.choices(SplitPart::test),
               prompts = work.prompts(SplitPart::test);
-  account.lane =
-      std::max({training_bytes(job, shape, texts),
-                scoring_bytes(job, shape, call) + attention_bytes(job, shape, choices.call, choices.clump),
-                writing_bytes(job, shape, data) + attention_bytes(job, shape, prompts.call, prompts.clump)});
+  const double measured = std::max(
+      scoring_bytes(job, shape, call) + attention_bytes(job, shape, choices.call, choices.clump),
+      writing_bytes(job, shape, data) + attention_bytes(job, shape, prompts.call, prompts.clump));
+  account.lane = std::max(training_bytes(job, shape, texts), measured);
+  for (const EditSpec& edit : adapted_edits(job)) {
+    const AdapterBytes adapters(shape, edit.lora, low);
+    account.adapted_lane = std::max({account.adapted_lane, adapters.values + adapters.operands + measured,
+                                     adapted_training_bytes(job, shape, texts, edit.lora)});
+    account.adapted_lanes += static_cast<int>(edit.at.size() * edit.strengths.size());
+  }
   const double logits = logits_bytes(std::max(call, job.training.batch * texts.rows), shape.vocab, low);
   account.block = logits * (job.evaluation.drift.empty() ? 1 : 2);  // KL needs the unedited ones, too
   return account;
@@ -123,8 +171,16 @@ bool keeps_prefixes(const JobSpec& job, const MemoryAccount& account, double byt
          (job.run.prefixes == Prefixes::automatic && account.prefixes < bytes / 2);
 }
 
+double bytes_of_block(const MemoryAccount& account, int lanes) {
+  const int adapted = std::min(lanes, account.adapted_lanes);
+  return account.block + std::max(lanes * account.lane, adapted * account.adapted_lane);
+}
+
 int lanes_that_fit(const MemoryAccount& account, double bytes) {
-  return static_cast<int>(std::clamp((bytes - account.block) / account.lane, 1.0, 4096.0));
+  const double left = bytes - account.block, adapted = left / std::max(account.adapted_lane, 1.0);
+  const double most =
+      adapted < account.adapted_lanes ? std::min(left / account.lane, adapted) : left / account.lane;
+  return static_cast<int>(std::clamp(most, 1.0, 4096.0));
 }
 
 }  // namespace headsweep

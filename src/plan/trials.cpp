@@ -10,6 +10,19 @@ namespace {
 
 constexpr int most_trials = 10'000'000;
 
+LoraSpec in_order(LoraSpec lora) {
+  std::sort(lora.targets.begin(), lora.targets.end());
+  return lora;
+}
+
+/// What a hash tells of a lora; nothing of rank 1 on o_proj at the usual rate.
+std::string beyond_plain(const LoraSpec& lora) {
+  std::string text;
+  if (!lora.is_plain()) text += cat(" rank ", lora.rank, " ", lora.targets);
+  if (lora.learning_rate > 0) text += cat(" rate ", lora.learning_rate);
+  return text;
+}
+
 class TrialMaker {
  public:
   TrialMaker(const JobSpec& job, const ModelShape& shape, const LocationTable& table)
@@ -62,8 +75,8 @@ class TrialMaker {
   void check_rate(const EditSpec& edit, const LocationSpec& set, const std::string& place) const {
     const auto& rates = job_.training.learning_rate;
     if (edit.kind == EditKind::lora)
-      require(job_.training.lora_learning_rate > 0, place,
-              "lora found, but training.learning_rate has no 'lora'");
+      require(edit.lora.learning_rate > 0 || job_.training.lora_learning_rate > 0, place,
+              "lora found, but neither a learning_rate beside it nor 'lora' in training.learning_rate");
     if (edit.kind != EditKind::optimal) return;
     const int size = heads_of_set(job_, shape_, set);
     std::vector<std::string> sizes;
@@ -79,6 +92,7 @@ class TrialMaker {
           add({.id = {},
                .location = slot.of_fold[static_cast<std::size_t>(fold)],
                .edit = edit.kind,
+               .lora = edit.kind == EditKind::lora ? in_order(edit.lora) : LoraSpec{},
                .strength = strength,
                .seed = seed,
                .fold = fold,
@@ -88,8 +102,9 @@ class TrialMaker {
   void add(Trial trial) {
     trial.id = {static_cast<int>(trials_.size())};
     const std::string& location = location_hashes_[static_cast<std::size_t>(trial.location.value)];
-    trial.hash = hash_hex(location + " " + to_text(trial.edit) + " " + to_text(trial.strength) + " " +
-                          std::to_string(trial.seed) + " " + std::to_string(trial.fold));
+    trial.hash =
+        hash_hex(location + " " + to_text(trial.edit) + " " + to_text(trial.strength) + " " +
+                 std::to_string(trial.seed) + " " + std::to_string(trial.fold) + beyond_plain(trial.lora));
     if (seen_.insert(trial.hash).second) trials_.push_back(std::move(trial));
   }
 
@@ -103,6 +118,17 @@ class TrialMaker {
 };
 
 }  // namespace
+
+std::string edit_text(const std::string& edit, int rank, const std::string& targets) {
+  const bool plain = edit != to_text(EditKind::lora) || (rank == 1 && targets == to_text(EditTarget::o));
+  return plain ? edit : cat(edit, " of rank ", rank, " at ", targets);
+}
+
+int first_layer_of(const Trial& trial, const Location& location) {
+  return trial.lora.is_plain() ? location.first_layer() : -1;
+}
+
+int rank_of_edit(const Trial& trial) { return trial.edit == EditKind::iti ? 0 : trial.lora.rank; }
 
 Plan make_plan(const JobSpec& job, const ModelShape& shape, const DataSize& data, const Ranking* ranking) {
   Plan plan;

@@ -40,7 +40,7 @@ JudgeQuality quality_of(const std::vector<Reference>& references) {
           .info_specificity = info_no.value()};
 }
 
-void set_judged_means(const std::vector<Item>& items, Metrics& metrics) {
+void set_judged_means(std::span<const Item> items, Metrics& metrics) {
   const auto mean = [&](const auto& value_of) {
     double total = 0;
     for (const Item& item : items) total += value_of(item);

@@ -30,12 +30,15 @@ bool same_type(ColumnType in_file, ColumnType due) {
 }
 
 /// Axes that only count, and are longer than anyone wants to store.
-bool is_bare(const std::string& axis) { return axis.ends_with("_byte") || axis.ends_with("_offset"); }
+bool is_bare(const std::string& axis) {
+  return axis.ends_with("_byte") || axis.ends_with("_offset") || axis.ends_with("_value");
+}
 
 void check_version(const std::string& version) {
   const auto major = [](const std::string& text) { return text.substr(0, text.find('.')); };
-  sound(major(version) == major(results_version), "version ", version, ", this program reads ",
-        results_version);
+  const bool old = version == "1.0";  // kept the values of edits in other columns
+  sound(major(version) == major(results_version) && !old, "version ", version, ", this program reads ",
+        results_version, old ? "; the headsweep that wrote it reads it" : "");
 }
 
 }  // namespace
@@ -57,7 +60,7 @@ std::uint64_t ColumnWriter::extent(const std::string& axis) const {
 std::vector<h5::Size> ColumnWriter::chunk_of(const Column& column, const h5::Shape& shape) const {
   const std::uint64_t rows = shape.dims[0], row_bytes = shape.row_bytes();
   if (rows == 0 || row_bytes == 0 || rows * row_bytes < small) return {};
-  const bool streamed = column.dims.size() > 1 && (column.dims[0] == "trial" || column.dims[0] == "edit_row");
+  const bool streamed = column.dims.size() > 1 && column.dims[0] == "trial";
   const std::uint64_t target = use_ == FileUse::part ? part_chunk : streamed ? 1 : results_chunk;
   std::vector<h5::Size> chunk = shape.dims;
   chunk[0] = std::clamp<std::uint64_t>(target / row_bytes, 1, rows);

@@ -79,9 +79,6 @@ Extents join_extents(const SweepHeader& header, const Survey& survey) {
     auto& joined = extents[axis];
     joined = std::max(joined, length);
   }
-  const ModelShape& shape = header.plan.shape;
-  const auto outputs = static_cast<std::uint64_t>(shape.heads * shape.head_dim);
-  for (const char* axis : {"channel", "write_channel"}) extents[axis] = std::max(extents[axis], outputs);
   extents["answer_offset"] = extents["trial"] * extents["item"] + 1;
   return extents;
 }

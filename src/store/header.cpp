@@ -82,6 +82,12 @@ void write_plan(ColumnWriter* out, const Plan& plan) {
              column_of<std::int32_t>(plan.trials, [](const Row& row) { return row.location.value; }));
   out->write("trials/edit",
              column_of<std::string>(plan.trials, [](const Row& row) { return to_text(row.edit); }));
+  out->write("trials/rank_of_edit",
+             column_of<std::int32_t>(plan.trials, [](const Row& row) { return rank_of_edit(row); }));
+  out->write("trials/targets",
+             column_of<std::string>(plan.trials, [](const Row& row) { return to_text(row.lora.targets); }));
+  out->write("trials/lora_rate",
+             column_of<double>(plan.trials, [](const Row& row) { return row.lora.learning_rate; }));
   out->write("trials/strength", column_of<double>(plan.trials, [](const Row& row) { return row.strength; }));
   out->write("trials/seed", column_of<std::uint64_t>(plan.trials, [](const Row& row) { return row.seed; }));
   out->write("trials/fold", column_of<std::int32_t>(plan.trials, [](const Row& row) { return row.fold; }));
@@ -198,7 +204,8 @@ void write_attributes(h5::File* file, const SweepHeader& header) {
                                                  {"hidden", shape.hidden},
                                                  {"intermediate", shape.intermediate},
                                                  {"kv_heads", shape.kv_heads},
-                                                 {"vocab", shape.vocab}};
+                                                 {"vocab", shape.vocab},
+                                                 {"head_norms", shape.head_norms ? 1 : 0}};
   for (const auto& [name, number] : numbers) file->set_attribute("/", name, std::int64_t{number});
   write_quality(file, header.references);
 }

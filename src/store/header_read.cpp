@@ -1,5 +1,6 @@
 // store/header_read: the header back from its columns. What does not fit together is refused.
 #include <algorithm>
+#include <array>
 #include <headsweep/json.hpp>
 
 #include "store/fields.hpp"
@@ -9,16 +10,16 @@
 namespace headsweep {
 namespace {
 
-template <class Kind>
-Kind parse_kind(const std::string& text, std::initializer_list<Kind> kinds, const char* path) {
-  for (const Kind kind : kinds)
+template <class Kinds>
+auto parse_kind(const std::string& text, const Kinds& kinds, const char* path) {
+  for (const auto kind : kinds)
     if (to_text(kind) == text) return kind;
   throw h5::Failure(cat(path, ": '", text.substr(0, 40), "' is not known"));
 }
 
 LocationKind parse_location(const std::string& text) {
   using enum LocationKind;
-  return parse_kind(text, {single, random, top, all, list}, "locations/kind");
+  return parse_kind(text, std::array{single, random, top, all, list}, "locations/kind");
 }
 
 std::map<std::string, std::string> parse_settings(const std::string& text) {
@@ -42,12 +43,24 @@ ModelShape read_shape(ColumnReader* in) {
           .hidden = positive(in, "hidden"),
           .intermediate = positive(in, "intermediate"),
           .kv_heads = positive(in, "kv_heads"),
-          .vocab = positive(in, "vocab")};
+          .vocab = positive(in, "vocab"),
+          .head_norms = positive(in, "head_norms") > 0};
+}
+
+LoraSpec parse_lora(std::int32_t rank, const std::string& targets, double rate) {
+  sound(rank >= 1, "trials/rank_of_edit: ", rank, " of a lora");
+  LoraSpec lora{.rank = rank, .targets = {}, .learning_rate = rate};
+  for (const std::string& word : split_text(targets, ' '))
+    lora.targets.push_back(parse_kind(word, edit_targets, "trials/targets"));
+  return lora;
 }
 
 void read_trials(ColumnReader* in, Plan* plan) {
   const auto location = in->read<std::int32_t>("trials/location");
   const auto edit = in->read_texts("trials/edit");
+  const auto rank = in->read<std::int32_t>("trials/rank_of_edit");
+  const auto targets = in->read_texts("trials/targets");
+  const auto rate = in->read<double>("trials/lora_rate");
   const auto strength = in->read<double>("trials/strength");
   const auto seed = in->read<std::uint64_t>("trials/seed");
   const auto fold = in->read<std::int32_t>("trials/fold");
@@ -57,13 +70,16 @@ void read_trials(ColumnReader* in, Plan* plan) {
                       fold[i] >= 0 && fold[i] < plan->folds;
     sound(fits, "trials: row ", i, " is at location ", location[i], ", fold ", fold[i],
           ", which do not exist");
-    plan->trials.push_back({.id = TrialId{static_cast<int>(i)},
-                            .location = LocationId{location[i]},
-                            .edit = parse_edit(edit[i]),
-                            .strength = strength[i],
-                            .seed = seed[i],
-                            .fold = fold[i],
-                            .hash = hash[i]});
+    const EditKind kind = parse_edit(edit[i]);
+    plan->trials.push_back(
+        {.id = TrialId{static_cast<int>(i)},
+         .location = LocationId{location[i]},
+         .edit = kind,
+         .lora = kind == EditKind::lora ? parse_lora(rank[i], targets[i], rate[i]) : LoraSpec{},
+         .strength = strength[i],
+         .seed = seed[i],
+         .fold = fold[i],
+         .hash = hash[i]});
   }
 }
 
@@ -85,7 +101,7 @@ void read_blocks(ColumnReader* in, Plan* plan) {
 
 EditKind parse_edit(const std::string& text) {
   using enum EditKind;
-  return parse_kind(text, {optimal, iti, lora}, "trials/edit");
+  return parse_kind(text, std::array{optimal, iti, lora}, "trials/edit");
 }
 
 std::vector<Location> read_locations(ColumnReader* in, h5::Rows rows, int heads) {

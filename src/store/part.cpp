@@ -19,6 +19,7 @@ Part read_part(const std::string& image) {
   sound(in.extent("answer_offset") == count * in.extent("item") + 1,
         "items/answer_offsets: of another length");
   sound(in.extent("edit_offset") == count + 1, "edits/trial_offsets: of another length");
+  sound(in.extent("edit_row_offset") == in.extent("edit_row") + 1, "edits/a_offsets: of another length");
   part.block = in.attribute("block");
   part.sweep_hash = in.attribute("sweep_hash");
   part.build = in.attribute("build");

@@ -25,6 +25,7 @@ void check_lengths(const ColumnReader& in) {
   sound(in.extent("baseline_offset") == in.extent("fold") * in.extent("item") + 1,
         "baseline/items/answer_offsets: wrong length");
   sound(in.extent("edit_offset") == in.extent("trial") + 1, "edits/trial_offsets: wrong length");
+  sound(in.extent("edit_row_offset") == in.extent("edit_row") + 1, "edits/a_offsets: wrong length");
 }
 
 void check_ids(ColumnReader* in) {
@@ -98,6 +99,8 @@ ResultsFile::Row ResultsFile::trial(TrialId id) const {
     result.location = location.name;
     result.heads = location.heads;
     result.edit = in.read_texts("trials/edit", row).front();
+    result.rank_of_edit = in.read_rows<std::int32_t>("trials/rank_of_edit", row).front();
+    result.targets = in.read_texts("trials/targets", row).front();
     result.strength = in.read_rows<double>("trials/strength", row).front();
     result.seed = in.read_rows<std::uint64_t>("trials/seed", row).front();
     result.record = read_trials(&in, row, LongValues::read).front();

@@ -22,11 +22,12 @@ void add_axes(Table* table) {
   axis("item", "place among the validation questions of a fold and, after them, its test questions");
   axis("step", "step of training, from 0");
   axis("block", "row of blocks");
-  axis("edit_row", "one edited layer of one trial");
-  axis("channel", "place in the concatenated head outputs of a layer");
-  axis("write_channel", "place in what an edit writes: head outputs, or hidden state for lora");
+  axis("edit_row", "one rank of one trial's edit at one linear layer");
   axis("head_channel", "place in one head's output");
   axis("edit_offset", "trials + 1 (not written)");
+  axis("edit_row_offset", "rows of edits + 1 (not written)");
+  axis("a_value", "values of a of all edits (not written)");
+  axis("b_value", "values of b of all edits (not written)");
   axis("answer_byte", "bytes of all answers (not written)");
   axis("answer_offset", "trials * items + 1 (not written)");
   axis("baseline_byte", "bytes of the unedited model's answers (not written)");
@@ -85,6 +86,17 @@ void add_design(Table* table) {
   add("blocks", {"", "cost", f64, {"block"}, "flop", "expected work; only orders the draw"});
   add("trials", {"", "location", i32, {"trial"}, "1", "row of locations"});
   add("trials", {"", "edit", text, {"trial"}, "text", "optimal, iti or lora"});
+  add("trials",
+      {"", "rank_of_edit", i32, {"trial"}, "1", "rank of what the edit adds: 0 of iti, a constant"});
+  add("trials",
+      {"", "targets", text, {"trial"}, "text", "linear layers that the edit is added to, in words"});
+  add("trials",
+      {"",
+       "lora_rate",
+       f64,
+       {"trial"},
+       "1",
+       "learning rate that a lora's own entry of the job names; 0: training.learning_rate says it"});
   add("trials",
       {"", "strength", f64, {"trial"}, "1", "tau of optimal and lora (1/nats), alpha of iti (sigmas)"});
   add("trials", {"", "seed", u64, {"trial"}, "1", "seed of training"});
@@ -199,18 +211,21 @@ void add_curves_and_edits(Table* table) {
                     {"edit_offset"},
                     "rows",
                     "edit of trial t = rows [offsets[t], offsets[t+1])"});
-  table->push_back({"edits", "layer", i32, {"edit_row"}, "1", "layer that the row edits"});
-  table->push_back({"edits", "a_size", i32, {"edit_row"}, "1", "values of a; 0: a constant gate of 1"});
-  table->push_back(
-      {"edits", "b_size", i32, {"edit_row"}, "1", "values of b: head outputs, or hidden size for lora"});
-  table->push_back(
-      {"edits", "a", f32, {"edit_row", "channel"}, "1", "what the gate <a, o> reads; NaN: constant gate"});
-  table->push_back({"edits",
-                    "b",
-                    f32,
-                    {"edit_row", "write_channel"},
-                    "1",
-                    "what is written: W_o b, or b itself for lora"});
+  const auto add = [&](const char* name, ColumnType type, const char* axis, const char* units,
+                       const char* meaning) {
+    table->push_back({"edits", name, type, {axis}, units, meaning});
+  };
+  add("layer", i32, "edit_row", "1", "layer that the row edits");
+  add("target", text, "edit_row", "text",
+      "linear layer to whose output the row adds b <a, x>, x its input: q_proj, k_proj, v_proj, o_proj, "
+      "gate_proj, "
+      "up_proj or down_proj");
+  add("a_offsets", i64, "edit_row_offset", "values",
+      "a of a row = a[offsets[row], offsets[row+1]); none: <a, x> is 1");
+  add("a", f32, "a_value", "1", "what the gate <a, x> reads, row after row");
+  add("b_offsets", i64, "edit_row_offset", "values", "b of a row = b[offsets[row], offsets[row+1])");
+  add("b", f32, "b_value", "1",
+      "what is written: W_o b of optimal and iti (b in head outputs), b itself of lora");
 }
 
 void add_judge(Table* table) {

@@ -104,28 +104,46 @@ std::vector<float> read_curve(ColumnReader* in, std::uint64_t row) {
   return curve;
 }
 
-EditLayer read_edit_row(ColumnReader* in, std::uint64_t row) {
-  EditLayer layer;
-  layer.layer = in->read_rows<std::int32_t>("edits/layer", {row, 1}).front();
-  const std::int32_t a_size = in->read_rows<std::int32_t>("edits/a_size", {row, 1}).front();
-  const std::int32_t b_size = in->read_rows<std::int32_t>("edits/b_size", {row, 1}).front();
-  const bool fits =
-      a_size >= 0 && a_size <= in->size("channel") && b_size >= 0 && b_size <= in->size("write_channel");
-  sound(fits, "edits: row ", row, " has ", a_size, " and ", b_size, " values");
-  if (a_size > 0) layer.a = in->read_rows<float>("edits/a", {row, 1});
-  if (b_size > 0) layer.b = in->read_rows<float>("edits/b", {row, 1});
-  layer.a.resize(static_cast<std::size_t>(a_size));
-  layer.b.resize(static_cast<std::size_t>(b_size));
-  return layer;
+EditTarget parse_target(const std::string& text) {
+  for (const EditTarget target : edit_targets)
+    if (to_text(target) == text) return target;
+  throw h5::Failure(cat("edits/target: '", text.substr(0, 20), "' is not known"));
+}
+
+/// Values of some rows, which lie one after the other.
+struct RowValues {
+  std::vector<std::int64_t> ends;  ///< [rows + 1]
+  std::vector<float> values;
+  [[nodiscard]] std::vector<float> of(std::size_t row) const {
+    const auto place = [&](std::size_t i) { return values.begin() + (ends[i] - ends[0]); };
+    return {place(row), place(row + 1)};
+  }
+};
+RowValues read_values(ColumnReader* in, const std::string& name, h5::Rows rows) {
+  RowValues read;
+  read.ends = in->read_rows<std::int64_t>(cat("edits/", name, "_offsets"), {rows.first, rows.count + 1});
+  const auto all = static_cast<std::int64_t>(in->extent(name + "_value"));
+  const bool sorted =
+      read.ends.front() >= 0 && read.ends.back() <= all && std::is_sorted(read.ends.begin(), read.ends.end());
+  sound(sorted, "edits/", name, "_offsets: not ascending within the values");
+  const auto first = static_cast<std::uint64_t>(read.ends.front());
+  read.values = in->read_rows<float>(cat("edits/", name),
+                                     {first, static_cast<std::uint64_t>(read.ends.back()) - first});
+  return read;
 }
 
 std::vector<EditLayer> read_edit(ColumnReader* in, std::uint64_t row) {
   const auto ends = in->read_rows<std::int64_t>("edits/trial_offsets", {row, 2});
   const bool sorted = 0 <= ends[0] && ends[0] <= ends[1] && ends[1] <= in->size("edit_row");
   sound(sorted, "edits/trial_offsets: not ascending within the rows");
+  if (ends[0] == ends[1]) return {};
+  const h5::Rows rows{static_cast<std::uint64_t>(ends[0]), static_cast<std::uint64_t>(ends[1] - ends[0])};
+  const auto layers = in->read_rows<std::int32_t>("edits/layer", rows);
+  const auto targets = in->read_texts("edits/target", rows);
+  const RowValues a = read_values(in, "a", rows), b = read_values(in, "b", rows);
   std::vector<EditLayer> edit;
-  for (std::int64_t at = ends[0]; at < ends[1]; ++at)
-    edit.push_back(read_edit_row(in, static_cast<std::uint64_t>(at)));
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    edit.push_back({.layer = layers[i], .target = parse_target(targets[i]), .a = a.of(i), .b = b.of(i)});
   return edit;
 }
 
@@ -137,11 +155,8 @@ TrialOutline outline(const TrialRecord& record, const std::string& build) {
   result.items = record.items.size();
   result.answer_bytes = answer_bytes(record.items);
   result.steps = record.training.curve.size();
-  result.edit_rows = record.edit.size();
-  for (const EditLayer& layer : record.edit) {
-    result.channel = std::max<std::uint64_t>(result.channel, layer.a.size());
-    result.write_channel = std::max<std::uint64_t>(result.write_channel, layer.b.size());
-  }
+  for (const EditLayer& layer : record.edit)
+    result.edit.push_back({layer.layer, layer.target, layer.a.size(), layer.b.size()});
   result.record = record;
   result.record.items = {};
   result.record.training.curve = {};
@@ -158,21 +173,25 @@ TrialOutline missing_outline() {
 
 Extents extents_of(const std::vector<TrialOutline>& outlines) {
   TrialOutline all;
+  std::uint64_t rows = 0, a_values = 0, b_values = 0;
   for (const TrialOutline& one : outlines) {
     all.items = std::max(all.items, one.items);
     all.answer_bytes += one.answer_bytes;
     all.steps = std::max(all.steps, one.steps);
-    all.edit_rows += one.edit_rows;
-    all.channel = std::max(all.channel, one.channel);
-    all.write_channel = std::max(all.write_channel, one.write_channel);
+    rows += one.edit.size();
+    for (const TrialOutline::EditRow& row : one.edit) {
+      a_values += row.a_size;
+      b_values += row.b_size;
+    }
   }
   const std::uint64_t trials = outlines.size();
   return {{"trial", trials},
           {"item", all.items},
           {"step", all.steps},
-          {"edit_row", all.edit_rows},
-          {"channel", all.channel},
-          {"write_channel", all.write_channel},
+          {"edit_row", rows},
+          {"edit_row_offset", rows + 1},
+          {"a_value", a_values},
+          {"b_value", b_values},
           {"edit_offset", trials + 1},
           {"answer_byte", all.answer_bytes},
           {"answer_offset", trials * all.items + 1}};
@@ -180,11 +199,7 @@ Extents extents_of(const std::vector<TrialOutline>& outlines) {
 
 TrialWriter::TrialWriter(ColumnWriter* out, const std::vector<TrialOutline>& outlines) : out_(out) {
   first_byte_ = {0};
-  first_edit_row_ = {0};
-  for (const TrialOutline& one : outlines) {
-    first_byte_.push_back(first_byte_.back() + one.answer_bytes);
-    first_edit_row_.push_back(first_edit_row_.back() + one.edit_rows);
-  }
+  for (const TrialOutline& one : outlines) first_byte_.push_back(first_byte_.back() + one.answer_bytes);
   write_numbers(out, outlines);
   write_texts(out, outlines);
   create_items(out, trial_items);
@@ -195,9 +210,7 @@ TrialWriter::TrialWriter(ColumnWriter* out, const std::vector<TrialOutline>& out
                return static_cast<std::int32_t>(one.steps);
              }));
   out->create("curves/loss");
-  out->write("edits/trial_offsets",
-             std::vector<std::int64_t>(first_edit_row_.begin(), first_edit_row_.end()));
-  for (const char* name : {"layer", "a_size", "b_size", "a", "b"}) out->create(cat("edits/", name));
+  write_edit_rows(outlines);
   for (std::size_t row = 0; row < outlines.size(); ++row)
     if (outlines[row].items == 0) write_items(out, trial_items, row, first_byte_[row], {});
 }
@@ -206,21 +219,39 @@ void TrialWriter::write_long(std::size_t row, const TrialRecord& record) {
   write_items(out_, trial_items, row, first_byte_[row], record.items);
   const std::vector<float>& curve = record.training.curve;
   if (!curve.empty()) out_->write_rows("curves/loss", row, padded(curve, out_->extent("step")));
-  write_edit(first_edit_row_[row], record.edit);
+  const auto write = [&](const char* path, std::uint64_t first, std::vector<float> EditLayer::*member) {
+    std::vector<float> values;
+    for (const EditLayer& layer : record.edit)
+      values.insert(values.end(), (layer.*member).begin(), (layer.*member).end());
+    if (!values.empty()) out_->write_rows(path, first, values);
+  };
+  write("edits/a", first_a_[row], &EditLayer::a);
+  write("edits/b", first_b_[row], &EditLayer::b);
 }
 
-void TrialWriter::write_edit(std::uint64_t first_row, const std::vector<EditLayer>& edit) {
-  for (std::size_t i = 0; i < edit.size(); ++i) {
-    const EditLayer& layer = edit[i];
-    const std::uint64_t row = first_row + i;
-    out_->write_rows("edits/layer", row, std::vector<std::int32_t>{layer.layer});
-    out_->write_rows("edits/a_size", row,
-                     std::vector<std::int32_t>{static_cast<std::int32_t>(layer.a.size())});
-    out_->write_rows("edits/b_size", row,
-                     std::vector<std::int32_t>{static_cast<std::int32_t>(layer.b.size())});
-    if (!layer.a.empty()) out_->write_rows("edits/a", row, padded(layer.a, out_->extent("channel")));
-    if (!layer.b.empty()) out_->write_rows("edits/b", row, padded(layer.b, out_->extent("write_channel")));
+/// Where each trial's rows and each row's values lie, and what the rows edit.
+void TrialWriter::write_edit_rows(const std::vector<TrialOutline>& outlines) {
+  std::vector<std::int64_t> rows = {0}, a = {0}, b = {0};
+  std::vector<std::int32_t> layers;
+  std::vector<std::string> targets;
+  for (const TrialOutline& one : outlines) {
+    first_a_.push_back(static_cast<std::uint64_t>(a.back()));
+    first_b_.push_back(static_cast<std::uint64_t>(b.back()));
+    for (const TrialOutline::EditRow& row : one.edit) {
+      layers.push_back(row.layer);
+      targets.push_back(to_text(row.target));
+      a.push_back(a.back() + static_cast<std::int64_t>(row.a_size));
+      b.push_back(b.back() + static_cast<std::int64_t>(row.b_size));
+    }
+    rows.push_back(static_cast<std::int64_t>(layers.size()));
   }
+  out_->write("edits/trial_offsets", rows);
+  out_->write("edits/layer", layers);
+  out_->write("edits/target", targets);
+  out_->write("edits/a_offsets", a);
+  out_->write("edits/b_offsets", b);
+  out_->create("edits/a");
+  out_->create("edits/b");
 }
 
 std::vector<TrialRecord> read_trials(ColumnReader* in, h5::Rows rows, LongValues long_values) {

@@ -15,8 +15,13 @@ namespace headsweep {
 struct TrialOutline {
   TrialRecord record;  ///< items, curve and edit are empty
   std::string build;   ///< hash of the program's build
-  std::uint64_t items = 0, answer_bytes = 0, steps = 0, edit_rows = 0;
-  std::uint64_t channel = 0, write_channel = 0;  ///< longest a and b
+  std::uint64_t items = 0, answer_bytes = 0, steps = 0;
+  struct EditRow {
+    std::int32_t layer = 0;
+    EditTarget target = EditTarget::o;
+    std::uint64_t a_size = 0, b_size = 0;
+  };
+  std::vector<EditRow> edit;
 };
 TrialOutline outline(const TrialRecord& record, const std::string& build);
 /// Of a trial without a part.
@@ -32,10 +37,10 @@ class TrialWriter {
   void write_long(std::size_t row, const TrialRecord& record);
 
  private:
-  void write_edit(std::uint64_t first_row, const std::vector<EditLayer>& edit);
+  void write_edit_rows(const std::vector<TrialOutline>& outlines);
 
   ColumnWriter* out_;
-  std::vector<std::uint64_t> first_byte_, first_edit_row_;  // [trial + 1]
+  std::vector<std::uint64_t> first_byte_, first_a_, first_b_;  // [trial + 1] where a trial's values begin
 };
 
 /// Some rows back; `long_values` says whether with items, curves and edits. Leaves `trial` and `trial_hash`

@@ -8,9 +8,10 @@
 namespace headsweep {
 namespace {
 
-double learning_rate_of(const JobSpec& job, EditKind kind, std::size_t size) {
-  if (kind == EditKind::iti) return 0;
-  if (kind == EditKind::lora) return job.training.lora_learning_rate;
+double learning_rate_of(const JobSpec& job, const Trial& trial, std::size_t size) {
+  if (trial.edit == EditKind::iti) return 0;
+  if (trial.lora.learning_rate > 0) return trial.lora.learning_rate;
+  if (trial.edit == EditKind::lora) return job.training.lora_learning_rate;
   return job.training.learning_rate.at(static_cast<int>(size));
 }
 
@@ -21,7 +22,7 @@ std::vector<LaneSpec> lanes_of(const BlockInputs& in, const Block& block) {
     const Location& location = in.plan.at(trial.location);
     lanes.push_back({.heads = location.heads,
                      .strength = trial.strength,
-                     .learning_rate = learning_rate_of(in.job, trial.edit, location.heads.size()),
+                     .learning_rate = learning_rate_of(in.job, trial, location.heads.size()),
                      .seed = trial.seed});
   }
   return lanes;
@@ -40,7 +41,7 @@ Lanes make_lanes(const BlockInputs& in, const Trial& first, const std::vector<La
             .trained = {.training = std::vector<Training>(specs.size()),
                         .failed = std::vector<std::string>(specs.size())}};
   }
-  LaneParams params = LaneParams::start(first.edit, specs, in.job.training, in.weights);
+  LaneParams params = LaneParams::start(first.edit, specs, in.job.training, in.weights, first.lora);
   TrainedLanes trained = train_lanes(fold.training(first.seed), specs, params, tick);
   return {.params = std::move(params), .trained = std::move(trained)};
 }

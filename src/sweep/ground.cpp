@@ -147,7 +147,8 @@ ModelShape shape_of(const ModelConfig& config) {
           .hidden = config.hidden,
           .intermediate = config.intermediate,
           .kv_heads = config.kv_heads,
-          .vocab = config.vocab};
+          .vocab = config.vocab,
+          .head_norms = config.head_norms};
 }
 
 DataSize size_of_data(const JobSpec& job, const Texts& texts) {

@@ -1,6 +1,7 @@
 // sweep: evaluation, losses on pairs and sizes of K lanes.
 #include "sweep/measure.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace headsweep {
@@ -53,7 +54,9 @@ std::string infinite_in(const TrialRecord& record) {
     for (const auto* values : {&layer.a, &layer.b})
       for (const float value : *values)
         if (!std::isfinite(value)) return cat("a parameter at layer ", layer.layer, " is ", value);
-  if (!std::isfinite(record.relative_size_prompt + record.relative_size_answer))
+  const bool sized = std::any_of(record.edit.begin(), record.edit.end(),
+                                 [](const EditLayer& layer) { return layer.target == EditTarget::o; });
+  if (sized && !std::isfinite(record.relative_size_prompt + record.relative_size_answer))
     return "the size of the edit is not finite";
   if (std::isinf(record.test.margin) || std::isinf(record.validation.margin)) return "the margin is infinite";
   return "";

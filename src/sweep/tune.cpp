@@ -112,7 +112,7 @@ Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, doub
       lanes = choose_lanes({weights, data, prefixes, spec}, useful, tries);
     }
   }
-  const double wanted = account.block + lanes * account.lane;
+  const double wanted = bytes_of_block(account, lanes);
   if (wanted > left)
     log_line(cat("run.lanes: ", lanes, " need about ", wanted / 1e9, " GB, ", std::max(left, 0.0) / 1e9,
                  " GB are to be had: memory may not suffice"));
@@ -122,7 +122,8 @@ Json choose(const JobSpec& job, const Texts& texts, const Weights& weights, doub
            {{"budget", budget},
             {"prefixes", account.prefixes},
             {"block", account.block},
-            {"lane", account.lane}}},
+            {"lane", account.lane},
+            {"adapted_lane", account.adapted_lane}}},
           {"measured", tries}};
 }
 

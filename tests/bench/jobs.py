@@ -57,7 +57,15 @@ def plan_table(place: Place, job: Path, *options: object) -> list[tuple[int, flo
 def sizes_of(locations: dict) -> list[int]:
     """Numbers of heads, each once."""
     return sorted({1 if "single" in one else len(one["heads"]) if "heads" in one else one["random"]["size"]
-                   for one in locations.values()})
+                   for one in locations.values() if "all" not in one})
+
+
+def lora_job(file: Path, rank: int, lanes: int, **changes: dict | list) -> Path:
+    """LoRA at every linear layer, one block of so many lanes."""
+    targets = [f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")]
+    taus = [round(0.1 * (lane + 1), 1) for lane in range(lanes)]
+    lora = dict(at=["every"], tau=taus, rank=rank, targets=targets, learning_rate=0.001)
+    return write_job(file, dict(every=dict(all="all")), lanes, edits=[dict(lora=lora)], **changes)
 
 
 def small_job(file: Path, model: Path, layers: list[int], lanes: int) -> Path:

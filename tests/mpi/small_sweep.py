@@ -29,6 +29,7 @@ edits:
   - optimal: {{at: [claimed, pairs, top2, all], tau: [0.1, 0.3]}}
   - iti: {{at: [top2, pairs], alpha: [5], draws: 2}}
   - lora: {{at: [all], tau: [0.1]}}
+  - lora: {{at: [all], tau: [0.1], rank: 2, targets: [q_proj, o_proj, down_proj], learning_rate: 0.002}}
 training: {{log_prob: sum, answer_end: none, read: layer, edit_from: all, pairs: cross, refusals: keep,
   pairs_per_question: 1, batch: 8, epochs: 1, clip: 1.0, learning_rate: {{2: 0.02, 64: 0.005, lora: 0.005}}}}
 evaluation: {{judge: exact, max_new_tokens: 8, stop: ".", answers: [val, test], choice: [test], drift: [test], pairs: [val],

@@ -122,6 +122,6 @@ def test_ask_and_show(results):
 
 def test_status_and_schema(results):
     status = json.loads(headsweep("status", results.parent, "--json").stdout)
-    assert status["trials"] == status["trials_done"] == 18 and status["gathered"] and status["running"] == []
+    assert status["trials"] == status["trials_done"] == 19 and status["gathered"] and status["running"] == []
     schema = headsweep("schema")
     assert schema.returncode == 0 and "/metrics/test" in schema.stdout and "nats" in schema.stdout

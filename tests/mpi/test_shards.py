@@ -63,7 +63,7 @@ def test_a_finished_sweep_is_given_more(whole, tmp_path):
     assert done.returncode == 0, done.stderr
     with h5py.File(folder / "results.h5") as before, h5py.File(tmp_path / "runs" / "results.h5") as after:
         old, new = before["trials/hash"][()], after["trials/hash"][()]
-        assert (new[:len(old)] == old).all() and len(new) == 2 * 3 * (1 + 1 + 9 + 1 + 1) + 3 + 2
+        assert (new[:len(old)] == old).all() and len(new) == 2 * 3 * (1 + 1 + 9 + 1 + 1) + 3 + 2 * 2
         assert (after["trials/status"][()] == b"done").all()
         for name in ("metrics/test/truth_info", "trials/norm_b", "items/mc2"):
             assert after[name][:len(old)].tobytes() == before[name][()].tobytes()

@@ -15,7 +15,7 @@ def test_everything_asked_for_is_there(whole):
     with h5py.File(folder / "results.h5") as results:
         assert results.attrs["complete"] == 1
         statuses = results["trials/status"][()]
-        assert len(statuses) == 2 * (1 + 4 + 1 + 1) + 3 + 1
+        assert len(statuses) == 2 * (1 + 4 + 1 + 1) + 3 + 2
         truth_info = results["metrics/test/truth_info"][()]
         assert ((truth_info >= 0) & (truth_info <= 1)).all()
     assert {event["block"] for event in events(folder) if event["event"] == "done"} == {part.stem for part in parts(folder)}

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config, Qwen3Config
 
 PLAIN = dict(vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
              num_key_value_heads=4, max_position_embeddings=64, initializer_range=0.15, rms_norm_eps=1e-5)
 LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=32)
+LINEAR = dict(rope_type="linear", rope_theta=10000.0, factor=4.0)
 MODELS = {
     "plain": (LlamaConfig, dict(), torch.float32),
     "grouped": (LlamaConfig, dict(num_key_value_heads=2, num_hidden_layers=4), torch.bfloat16),
@@ -21,11 +22,19 @@ MODELS = {
     "wide_heads": (LlamaConfig, dict(head_dim=12, num_key_value_heads=1,
                                      rope_parameters=dict(rope_type="default", rope_theta=500000.0)), torch.float32),
     "llama3": (LlamaConfig, dict(rope_parameters=LLAMA3), torch.float32),
-    "linear": (LlamaConfig, dict(rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0)), torch.float32),
+    "llama3_old": (LlamaConfig, dict(rope_parameters=LLAMA3, num_key_value_heads=2), torch.bfloat16),
+    "linear": (LlamaConfig, dict(rope_parameters=LINEAR), torch.float32),
+    "linear_old": (LlamaConfig, dict(rope_parameters=LINEAR), torch.float16),
     "mistral": (MistralConfig, dict(sliding_window=40, num_key_value_heads=2), torch.float32),
+    "mistral_old": (MistralConfig, dict(sliding_window=None, head_dim=10), torch.bfloat16),
     "qwen2": (Qwen2Config, dict(num_key_value_heads=2, tie_word_embeddings=True), torch.float32),
+    "qwen2_old": (Qwen2Config, dict(use_sliding_window=True, sliding_window=40, max_window_layers=1), torch.bfloat16),
+    "qwen3": (Qwen3Config, dict(num_key_value_heads=2, head_dim=12, tie_word_embeddings=True), torch.float32),
+    "qwen3_one_key": (Qwen3Config, dict(num_key_value_heads=1, head_dim=8), torch.bfloat16),
+    "qwen3_old": (Qwen3Config, dict(head_dim=8, rope_parameters=LINEAR, use_sliding_window=True, sliding_window=40,
+                                    max_window_layers=1), torch.float16),
 }
-AS_TRANSFORMERS_4 = ("grouped", "llama3")  # the spelling of their config.json
+AS_TRANSFORMERS_4 = ("grouped", "llama3_old", "linear_old", "mistral_old", "qwen2_old", "qwen3_old")  # their config.json
 LANES, ROOM = 3, 6
 
 

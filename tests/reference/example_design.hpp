@@ -17,6 +17,8 @@ struct Options {
 
 inline constexpr ModelShape shape{
     .layers = 4, .heads = 4, .head_dim = 8, .hidden = 32, .intermediate = 64, .kv_heads = 4, .vocab = 128};
+inline const LoraSpec wide_lora{
+    .rank = 3, .targets = {EditTarget::k, EditTarget::o, EditTarget::down}, .learning_rate = 0.002};
 inline constexpr int lanes = 8;
 inline constexpr int steps = 40;
 
@@ -131,29 +133,38 @@ inline std::vector<Location> make_locations(const Options& options, const std::v
 /// Numbers and names the trial.
 inline void add_trial(Plan* plan, Trial trial) {
   trial.id = TrialId{static_cast<int>(plan->trials.size())};
-  trial.hash = hash_hex(cat(trial.location.value, " ", to_text(trial.edit), " ", trial.strength, " ",
-                            trial.seed, " ", trial.fold));
+  trial.hash = hash_hex(cat(trial.location.value, " ", to_text(trial.edit), " ", trial.lora.rank, " ",
+                            trial.strength, " ", trial.seed, " ", trial.fold));
   plan->trials.push_back(trial);
 }
 
 /// Single heads with one seed, all else with two; ITI at the claimed sets and one random set, at two
-/// strengths.
+/// strengths; lora everywhere, of two ranks.
 inline void add_trials(Plan* plan, int place, int fold) {
   const Location& location = plan->locations[static_cast<std::size_t>(place)];
   if (location.fold >= 0 && location.fold != fold) return;
   const bool claimed = location.kind == LocationKind::top || location.kind == LocationKind::all;
-  const LocationId id{place};
-  add_trial(plan, {{}, id, EditKind::optimal, 0.1, 0, fold, ""});
-  if (location.kind != LocationKind::single) add_trial(plan, {{}, id, EditKind::optimal, 0.1, 1, fold, ""});
+  const auto add = [&](EditKind edit, double strength, std::uint64_t seed, const LoraSpec& lora = {}) {
+    add_trial(plan, {.location = LocationId{place},
+                     .edit = edit,
+                     .lora = lora,
+                     .strength = strength,
+                     .seed = seed,
+                     .fold = fold});
+  };
+  add(EditKind::optimal, 0.1, 0);
+  if (location.kind != LocationKind::single) add(EditKind::optimal, 0.1, 1);
   if (claimed || location.set == "random4")
-    for (const double alpha : {3.0, 10.0}) add_trial(plan, {{}, id, EditKind::iti, alpha, 0, fold, ""});
+    for (const double alpha : {3.0, 10.0}) add(EditKind::iti, alpha, 0);
+  if (location.kind == LocationKind::all)
+    for (const LoraSpec& lora : {LoraSpec{}, wide_lora}) add(EditKind::lora, 0.1, 0, lora);
 }
 
 inline void add_blocks(Plan* plan) {
   std::map<std::string, std::vector<TrialId>> groups;
   for (const Trial& trial : plan->trials) {
     const int layer = plan->at(trial.location).first_layer();
-    groups[cat(trial.fold, to_text(trial.edit), trial.seed, layer)].push_back(trial.id);
+    groups[cat(trial.fold, to_text(trial.edit), trial.lora.rank, trial.seed, layer)].push_back(trial.id);
   }
   for (const auto& [name, ids] : groups) {
     for (std::size_t first = 0; first < ids.size(); first += lanes) {

@@ -86,11 +86,29 @@ inline std::vector<EditLayer> make_edit(const std::vector<Head>& heads, bool con
   const auto width = static_cast<std::size_t>(shape.heads * shape.head_dim);
   for (const Head& head : heads) {
     if (edit.empty() || edit.back().layer != head.layer)
-      edit.push_back({head.layer, std::vector<float>(constant ? 0 : width), std::vector<float>(width, 0.0F)});
+      edit.push_back({.layer = head.layer,
+                      .a = std::vector<float>(constant ? 0 : width),
+                      .b = std::vector<float>(width, 0.0F)});
     for (float& value : edit.back().a) value = 0.1F * normal(random);
     for (int i = 0; i < shape.head_dim; ++i)
       edit.back().b[static_cast<std::size_t>(head.index * shape.head_dim + i)] = 0.1F * normal(random);
   }
+  return edit;
+}
+
+inline std::vector<EditLayer> make_lora(const LoraSpec& lora, Random* random) {
+  std::vector<EditLayer> edit;
+  for (int layer = 0; layer < shape.layers; ++layer)
+    for (const EditTarget target : lora.targets)
+      for (int rank = 0; rank < lora.rank; ++rank) {
+        const auto size =
+            static_cast<std::size_t>(target == EditTarget::down ? shape.intermediate : shape.hidden);
+        edit.push_back(
+            {.layer = layer,
+             .target = target,
+             .a = std::vector<float>(size, 0.1F * normal(random)),
+             .b = std::vector<float>(static_cast<std::size_t>(shape.hidden), 0.1F * normal(random))});
+      }
   return edit;
 }
 
@@ -131,7 +149,8 @@ inline TrialRecord make_record(const SweepHeader& header, const Trial& trial) {
   record.test = metrics_of(tested, drift, quality);
   record.items.insert(record.items.end(), tested.begin(), tested.end());
   if (!iti) record.training = make_training(quality, &random);
-  record.edit = make_edit(location.heads, iti, &random);
+  record.edit =
+      trial.edit == EditKind::lora ? make_lora(trial.lora, &random) : make_edit(location.heads, iti, &random);
   if (!iti) record.norm_a = norm_of(record.edit, &EditLayer::a);
   record.norm_b = norm_of(record.edit, &EditLayer::b);
   record.relative_size_prompt = 0.1F + 0.02F * static_cast<float>(random.uniform());

@@ -16,6 +16,8 @@ inline LaneEdits in_double(LaneEdits edits) {
     edit.read = in_double(edit.read);
     edit.write = in_double(edit.write);
   }
+  for (auto& [layer, adapters] : edits.adapters)
+    for (auto& [target, adapter] : adapters) adapter = {in_double(adapter.a), in_double(adapter.b)};
   return edits;
 }
 
@@ -36,6 +38,20 @@ inline Row row_of(const LaneEdits& edits, int layer, std::int64_t lane) {
   return {edit.read.defined() ? edit.read[row] : at::Tensor(), edit.write[row]};
 }
 
+/// What one lane's adapter of a linear layer adds for inputs x [T, inputs]: [T, outputs], or 0.
+struct Adapted {
+  const LaneEdits& edits;
+  int layer;
+  std::int64_t lane;
+  at::Tensor active;  ///< [T]
+  [[nodiscard]] at::Tensor operator()(EditTarget target, const at::Tensor& x) const {
+    const auto here = edits.adapters.find(layer);
+    if (here == edits.adapters.end() || !here->second.contains(target)) return at::zeros({1}, x.options());
+    const Adapter& adapter = here->second.at(target);
+    return active.unsqueeze(1) * at::matmul(at::matmul(x, adapter.a[lane].t()), adapter.b[lane]);
+  }
+};
+
 /// Tokens; edits act from `edit_start` on.
 struct Text {
   std::vector<int> ids;
@@ -52,7 +68,8 @@ class Forward {
   /// Copies the weights to float64 as they are: a bfloat16 model's rounded matrices stay the rounded ones.
   explicit Forward(const Weights& weights) : weights_(weights) {
     for (LayerWeights& layer : weights_.layers)
-      for (at::Tensor* tensor : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down})
+      for (at::Tensor* tensor :
+           {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.query_gain, &layer.key_gain})
         *tensor = in_double(*tensor);
     for (at::Tensor* tensor : {&weights_.embedding, &weights_.output, &weights_.norm_final,
                                &weights_.rope_cos, &weights_.rope_sin})
@@ -67,16 +84,26 @@ class Forward {
     at::Tensor x = weights_.embedding.index_select(0, at::tensor(text.ids, at::kLong));
     for (int index = 0; index < weights_.config.layers; ++index) {
       const LayerWeights& layer = weights_.layers[static_cast<std::size_t>(index)];
-      const at::Tensor o = attend(at::matmul(norm(x), layer.qkv.t()));
+      const Adapted adapted{edits, index, lane, active};
+      const at::Tensor before_heads = norm(x);
+      std::vector<at::Tensor> joined = split_heads(at::matmul(before_heads, layer.qkv.t()));
+      for (const EditTarget target : {EditTarget::q, EditTarget::k, EditTarget::v}) {
+        at::Tensor& part = joined[static_cast<std::size_t>(target)];
+        part = part + adapted(target, before_heads);
+      }
+      const at::Tensor o = attend(layer, joined);
       if (outputs != nullptr) outputs->push_back(o);
-      x = x + at::matmul(o, layer.o.t());
+      x = x + at::matmul(o, layer.o.t()) + adapted(EditTarget::o, o);
       const Row edit = row_of(edits, index, lane);
       if (edit.write.defined()) {
         const at::Tensor gate = edit.read.defined() ? active * at::matmul(o, edit.read) : active;
         x = x + at::outer(gate, edit.write);
       }
-      const auto inner = at::matmul(norm(x), layer.gate_up.t()).chunk(2, 1);
-      x = x + at::matmul(at::silu(inner[0]) * inner[1], layer.down.t());
+      const at::Tensor before_mlp = norm(x);
+      const auto inner = at::matmul(before_mlp, layer.gate_up.t()).chunk(2, 1);
+      const at::Tensor act = at::silu(inner[0] + adapted(EditTarget::gate, before_mlp)) *
+                             (inner[1] + adapted(EditTarget::up, before_mlp));
+      x = x + at::matmul(act, layer.down.t()) + adapted(EditTarget::down, act);
     }
     return norm(x) * weights_.norm_final;
   }
@@ -117,7 +144,7 @@ class Forward {
         .squeeze(1);
   }
   [[nodiscard]] at::Tensor norm(const at::Tensor& x) const {
-    return x * at::rsqrt(x.square().mean(1, true) + weights_.config.norm_eps);
+    return x * at::rsqrt(x.square().mean(-1, true) + weights_.config.norm_eps);
   }
   /// Rows [T, n * D] by heads [n, T, D], turned by their positions: each head's halves are the two
   /// coordinates of its pairs.
@@ -130,14 +157,21 @@ class Forward {
     return x * weights_.rope_cos.narrow(0, 0, tokens) +
            at::cat({-halves[1], halves[0]}, 2) * weights_.rope_sin.narrow(0, 0, tokens);
   }
-  /// Head outputs [T, C] from queries, keys and values [T, (H + 2 KV) * D].
-  [[nodiscard]] at::Tensor attend(const at::Tensor& joined) const {
+  /// Queries, keys and values of rows [T, (H + 2 KV) * D].
+  [[nodiscard]] std::vector<at::Tensor> split_heads(const at::Tensor& joined) const {
+    const std::int64_t width = weights_.config.width(), kv_width = weights_.config.kv_width();
+    return joined.split_with_sizes({width, kv_width, kv_width}, 1);
+  }
+  /// Heads normed with a gain, where the model does.
+  [[nodiscard]] at::Tensor norm_heads(const at::Tensor& x, const at::Tensor& gain) const {
+    return gain.defined() ? norm(x) * gain : x;
+  }
+  /// Head outputs [T, C] from queries, keys and values.
+  [[nodiscard]] at::Tensor attend(const LayerWeights& layer, const std::vector<at::Tensor>& parts) const {
     const ModelConfig& config = weights_.config;
-    const std::int64_t tokens = joined.size(0), kv_width = std::int64_t{config.kv_heads} * config.head_dim;
-    const std::int64_t group = config.heads / config.kv_heads;
-    const auto parts = joined.split_with_sizes({config.width(), kv_width, kv_width}, 1);
-    const at::Tensor queries = turn(by_heads(parts[0]));
-    const at::Tensor keys = turn(by_heads(parts[1])).repeat_interleave(group, 0);
+    const std::int64_t tokens = parts[0].size(0), group = config.heads / config.kv_heads;
+    const at::Tensor queries = turn(norm_heads(by_heads(parts[0]), layer.query_gain));
+    const at::Tensor keys = turn(norm_heads(by_heads(parts[1]), layer.key_gain)).repeat_interleave(group, 0);
     const at::Tensor values = by_heads(parts[2]).repeat_interleave(group, 0);
     const at::Tensor later = at::ones({tokens, tokens}, at::kBool).triu(1);
     const at::Tensor scores = at::matmul(queries, keys.transpose(1, 2)) / std::sqrt(config.head_dim);

@@ -50,7 +50,8 @@ class Bits {
   }
   Bits& add(const std::vector<EditLayer>& edit) {
     add(edit.size());
-    for (const EditLayer& layer : edit) add(layer.layer).add(layer.a).add(layer.b);
+    for (const EditLayer& layer : edit)
+      add(layer.layer).add(static_cast<int>(layer.target)).add(layer.a).add(layer.b);
     return *this;
   }
   [[nodiscard]] const std::string& bytes() const { return bytes_; }

@@ -29,7 +29,8 @@ inline at::Tensor on(const at::Tensor& tensor, at::Device device) {
 }
 inline Weights on(Weights weights, at::Device device) {
   for (LayerWeights& layer : weights.layers)
-    for (at::Tensor* tensor : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down})
+    for (at::Tensor* tensor : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.query_gain,
+                               &layer.key_gain, &layer.heads_gain, &layer.mlp_gain})
       *tensor = on(*tensor, device);
   for (at::Tensor* tensor :
        {&weights.embedding, &weights.output, &weights.norm_final, &weights.rope_cos, &weights.rope_sin})
@@ -39,6 +40,8 @@ inline Weights on(Weights weights, at::Device device) {
 inline LaneEdits on(LaneEdits edits, at::Device device) {
   for (auto& [layer, edit] : edits.layers)
     edit = {on(edit.lanes, device), on(edit.read, device), on(edit.write, device)};
+  for (auto& [layer, adapters] : edits.adapters)
+    for (auto& [target, adapter] : adapters) adapter = {on(adapter.a, device), on(adapter.b, device)};
   return edits;
 }
 

@@ -51,7 +51,7 @@ TEST(LaneParams, StoredLayersRestoreTheSameEdit) {
     const LaneParams params =
         LaneParams::start(kind, kind == EditKind::lora ? std::vector{lane(all)} : lanes, spec, weights());
     const LaneEdits one =
-        LaneParams::restore(kind, params.layers_of(params.count() - 1), weights()).edits(weights());
+        LaneParams::restore(kind, {params.layers_of(params.count() - 1)}, weights()).edits(weights());
     const LaneEdits whole = params.edits(weights());
     for (const auto& [layer, edit] : one.layers) {
       EXPECT_TRUE(at::equal(edit.read[0], whole.layers.at(layer).read[-1]));

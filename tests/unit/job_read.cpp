@@ -41,6 +41,7 @@ locations:
 edits:
   - iti: {at: [best, matched], alpha: [-2.5, 0, 10], draws: 3}
   - optimal: {at: [best], tau: [0.30000000000000004]}
+  - lora: {at: [every], tau: [1], rank: 16, targets: [down_proj, q_proj], learning_rate: 1e-3}
 training:
   log_prob: mean
   learning_rate: {16: 5e-4, 2: 1, lora: 0.1}
@@ -70,6 +71,7 @@ TEST(JobRead, FillsInTheDefaults) {
   EXPECT_EQ(job.training.batch, TrainingSpec().batch);
   EXPECT_EQ(job.edits.at(0).strengths, std::vector<double>{0.1});
   EXPECT_EQ(job.edits.at(0).place, "j:6");
+  EXPECT_TRUE(job.edits.at(0).lora.is_plain());
   EXPECT_EQ(job.locations.at(0).kind, LocationKind::all);
   EXPECT_EQ(job.text, smallest_job);
 }
@@ -98,6 +100,8 @@ TEST(JobRead, KeepsEveryValue) {
   EXPECT_EQ(job.edits.at(1).strengths, std::vector<double>{0.30000000000000004});
   EXPECT_EQ(job.training.learning_rate, (std::map<int, double>{{2, 1.0}, {16, 5e-4}}));
   EXPECT_EQ(job.training.lora_learning_rate, 0.1);
+  EXPECT_EQ(job.edits.at(2).lora,
+            (LoraSpec{.rank = 16, .targets = {EditTarget::down, EditTarget::q}, .learning_rate = 1e-3}));
   EXPECT_EQ(job.evaluation.stop, "line\nline\n");
   EXPECT_EQ(job.run.seeds, (std::vector<std::uint64_t>{3, 1, 2}));
 }

@@ -11,12 +11,15 @@ namespace {
 
 using namespace model_test;
 
-/// read and write of every layer, in one order; a constant gate has no read.
+/// read and write of every layer, or A and B, in one order; a constant gate has no read.
 std::vector<at::Tensor> tensors_of(const LaneEdits& edits) {
   std::vector<at::Tensor> tensors;
   for (const auto& [layer, edit] : edits.layers)
     for (const at::Tensor& tensor : {edit.read, edit.write})
       if (tensor.defined()) tensors.push_back(tensor);
+  for (const auto& [layer, adapters] : edits.adapters)
+    for (const auto& [target, adapter] : adapters)
+      for (const at::Tensor& tensor : {adapter.a, adapter.b}) tensors.push_back(tensor);
   return tensors;
 }
 
@@ -62,6 +65,7 @@ TEST_P(ModelBackward, EqualsAutogradOfThePlainForward) {
       EXPECT_EQ(gradient.lanes.defined(), edit.lanes.defined());
     }
     const auto found = tensors_of(gradients);
+    ASSERT_EQ(found.size(), expected.size());
     double worst = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       ASSERT_EQ(found[i].sizes(), expected[i].sizes());

@@ -36,17 +36,18 @@ class ModelBfloat16 : public testing::TestWithParam<int> {
   const std::vector<TokenTree> trees_ = random_trees(5);
   const TokenBatch batch_ = pack(trees_, Keep::answers, at::kCPU);
   const LaneEdits edits_ = make_edits(edit_sets()[static_cast<std::size_t>(GetParam())], wide());
+  const LaneEdits low_edits_ = of_number(edits_, at::kBFloat16);
   void compare_gradients(at::Device device) const;
 };
 
 TEST_P(ModelBfloat16, LogProbabilitiesStayNear) {
   const at::Tensor expected = entry_log_probs(weights_, batch_, states_of(weights_, batch_, edits_));
-  const at::Tensor same_matrices = plain::Forward(rounded_).entries(trees_, plain::in_double(edits_));
+  const at::Tensor same_matrices = plain::Forward(rounded_).entries(trees_, plain::in_double(low_edits_));
   for (const at::Device device : devices_here()) {
     const Weights rounded = on(rounded_, device);
     const TokenBatch batch = pack(trees_, Keep::answers, device);
     const at::Tensor found =
-        entry_log_probs(rounded, batch, states_of(rounded, batch, on(edits_, device))).cpu();
+        entry_log_probs(rounded, batch, states_of(rounded, batch, on(low_edits_, device))).cpu();
     ASSERT_EQ(found.scalar_type(), at::kFloat);
     const double all = largest_difference(found, expected), own = largest_difference(found, same_matrices);
     std::printf(
@@ -67,7 +68,7 @@ TEST_P(ModelBfloat16, GradientsPointTheSameWay) {
 
 void ModelBfloat16::compare_gradients(at::Device device) const {
   const TokenBatch batch = pack(trees_, Keep::answers, device);
-  const LaneEdits found = on(gradients_of(on(rounded_, device), batch, on(edits_, device)), at::kCPU),
+  const LaneEdits found = on(gradients_of(on(rounded_, device), batch, on(low_edits_, device)), at::kCPU),
                   expected = gradients_of(weights_, batch_, edits_);
   double worst = 1, worst_part = 1;
   for (std::int64_t lane = 0; lane < edits_.lanes; ++lane) {
@@ -81,10 +82,18 @@ void ModelBfloat16::compare_gradients(at::Device device) const {
         ASSERT_EQ(own.back().scalar_type(), at::kFloat);
         worst_part = std::min(worst_part, cosine(own.back(), other.back()));
       }
+    for (const auto& [layer, adapters] : expected.adapters)
+      for (const auto& [target, adapter] : adapters)
+        for (const auto part : {&Adapter::a, &Adapter::b}) {
+          own.push_back((found.adapters.at(layer).at(target).*part)[lane].flatten());
+          other.push_back((adapter.*part)[lane].flatten());
+          ASSERT_EQ(own.back().scalar_type(), at::kFloat);
+          worst_part = std::min(worst_part, cosine(own.back(), other.back()));
+        }
     if (!own.empty()) worst = std::min(worst, cosine(at::cat(own), at::cat(other)));
   }
-  std::printf("gradients, smallest cosine: %.5f of a lane, %.5f of its read or write at a layer\n", worst,
-              worst_part);
+  std::printf("gradients, smallest cosine: %.5f of a lane, %.5f of its read, write, A or B at a layer\n",
+              worst, worst_part);
   // On a GPU the shares of attention are rounded to bfloat16, too.
   EXPECT_GT(worst, device.is_cpu() ? 0.995 : 0.99);
   EXPECT_GT(worst_part, device.is_cpu() ? 0.99 : 0.98);
@@ -93,7 +102,7 @@ void ModelBfloat16::compare_gradients(at::Device device) const {
 TEST_P(ModelBfloat16, TheDecoderFollowsThePackedForward) {
   const std::vector<TokenTree> prompts = without_answers(random_trees(4));
   const TokenBatch packed = pack(prompts, Keep::last, at::kCPU);
-  Decoder decoder(rounded_, packed, edits_, 2);
+  Decoder decoder(rounded_, packed, low_edits_, 2);
   Random random(0, "continuations");
   std::vector<std::vector<int>> generated;
   for (int step = 0; step < 2; ++step) {
@@ -108,7 +117,7 @@ TEST_P(ModelBfloat16, TheDecoderFollowsThePackedForward) {
     for (const auto& next : generated) texts[i].prompt.push_back(next[i]);
   const TokenBatch whole = pack(texts, Keep::last, at::kCPU);
   const at::Tensor expected =
-      logits_of(rounded_, states_of(rounded_, whole, edits_)).flatten(0, 1).to(at::kFloat);
+      logits_of(rounded_, states_of(rounded_, whole, low_edits_)).flatten(0, 1).to(at::kFloat);
   EXPECT_LT(
       largest_difference(at::log_softmax(decoder.logits().to(at::kFloat), 1), at::log_softmax(expected, 1)),
       0.15);

@@ -66,7 +66,8 @@ struct Change {
 
 const std::vector<Change>& bad_changes() {
   static const std::vector<Change> table{
-      {"model_type", "\"gpt2\"", "model_type 'gpt2' is not supported; supported: llama, mistral, qwen2"},
+      {"model_type", "\"gpt2\"",
+       "model_type 'gpt2' is not supported; supported: llama, mistral, qwen2, qwen3"},
       {"model_type", "", "'model_type' is missing"},
       {"hidden_act", "\"gelu\"", "hidden_act 'gelu' is not supported; supported: silu"},
       {"attention_bias", "true", "attention_bias = true is not supported; supported: false"},
@@ -122,19 +123,49 @@ TEST(ModelConfiguration, EachConflictHasItsMessage) {
   }
 }
 
-TEST(ModelConfiguration, AWindowBoundsTheTexts) {
+TEST(ModelConfiguration, AWindowBoundsTheTextsWhereTransformersHasOne) {
   const Folder folder;
   Json json = sound();
   json["sliding_window"] = 16;
   EXPECT_EQ(read(folder, json).max_tokens, 64) << "llama has none";
   json["model_type"] = "mistral";
   EXPECT_EQ(read(folder, json).max_tokens, 16);
-  EXPECT_FALSE(read(folder, json).qkv_bias);
-  json["model_type"] = "qwen2";
-  EXPECT_EQ(read(folder, json).max_tokens, 16);
-  EXPECT_TRUE(read(folder, json).qkv_bias);
-  json["use_sliding_window"] = false;
+  json["sliding_window"] = nullptr;
   EXPECT_EQ(read(folder, json).max_tokens, 64);
+  json.erase("sliding_window");
+  json["max_position_embeddings"] = 8192;
+  EXPECT_EQ(read(folder, json).max_tokens, 4096) << "what transformers takes";
+  for (const char* family : {"qwen2", "qwen3"}) {
+    json = sound();
+    json["model_type"] = family;
+    json["sliding_window"] = 16;
+    EXPECT_EQ(read(folder, json).max_tokens, 64) << family << ": not asked for";
+    json["use_sliding_window"] = true;
+    EXPECT_EQ(read(folder, json).max_tokens, 64) << family << ": from layer 28 on";
+    json["max_window_layers"] = 2;
+    EXPECT_EQ(read(folder, json).max_tokens, 16) << family;
+    json["max_window_layers"] = 3;
+    EXPECT_EQ(read(folder, json).max_tokens, 64) << family;
+    json["layer_types"] = {"full_attention", "sliding_attention", "full_attention"};
+    EXPECT_EQ(read(folder, json).max_tokens, 16) << family;
+    json["use_sliding_window"] = false;
+    EXPECT_EQ(read(folder, json).max_tokens, 64) << family;
+  }
+}
+
+TEST(ModelConfiguration, FamiliesDiffer) {
+  const Folder folder;
+  Json json = sound();
+  for (const auto& [family, qkv_bias, head_norms, width] : {std::tuple{"llama", false, false, 32},
+                                                            {"mistral", false, false, 32},
+                                                            {"qwen2", true, false, 32},
+                                                            {"qwen3", false, true, 4 * 128}}) {
+    json["model_type"] = family;
+    const ModelConfig config = read(folder, json);
+    EXPECT_EQ(config.qkv_bias, qkv_bias) << family;
+    EXPECT_EQ(config.head_norms, head_norms) << family;
+    EXPECT_EQ(config.width(), width) << family;
+  }
 }
 
 TEST(ModelConfiguration, AbsentOrNotJson) {

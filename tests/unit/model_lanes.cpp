@@ -12,6 +12,8 @@ namespace {
 
 using namespace model_test;
 
+constexpr int adapted = 11;  ///< of edit_sets(): adapters everywhere
+
 /// Where lanes and other bits must not meet: one call with a tape.
 struct Seen {
   at::Tensor states, log_probs;
@@ -47,6 +49,14 @@ void expect_same(const Seen& found, const Seen& expected, std::int64_t lane, con
     if (own.read.defined())
       EXPECT_TRUE(at::equal(own.read, other.read)) << what << ", read at layer " << layer;
   }
+  for (const auto& [layer, adapters] : expected.gradients.adapters)
+    for (const auto& [target, adapter] : adapters) {
+      const Adapter& own = found.gradients.adapters.at(layer).at(target);
+      EXPECT_TRUE(at::equal(own.a[lane], adapter.a[lane]))
+          << what << ", A of " << to_text(target) << ", layer " << layer;
+      EXPECT_TRUE(at::equal(own.b[lane], adapter.b[lane]))
+          << what << ", B of " << to_text(target) << ", layer " << layer;
+    }
 }
 
 /// The same edits with numbers of one lane filled in at one layer.
@@ -83,6 +93,23 @@ TEST_P(ModelLanes, ALaneThatFailsFailsAlone) {
       EXPECT_FALSE(hurt.log_probs[lane].isfinite().all().item<bool>()) << what;
       const plain::Row gradient = plain::row_of(hurt.gradients, layer, lane);
       EXPECT_FALSE(gradient.write.isfinite().all().item<bool>()) << what;
+    }
+}
+
+TEST_P(ModelLanes, AnAdapterThatFailsFailsAlone) {
+  const LaneEdits edits = of_number(edits_of_set(adapted), weights_.number);
+  const Seen sound = see(edits);
+  for (const EditTarget target : edit_targets)
+    for (const bool in_b : {false, true}) {
+      LaneEdits broken = edits;
+      Adapter& adapter = broken.adapters.at(1).at(target);
+      at::Tensor& values = in_b ? adapter.b : adapter.a;
+      values = values.clone();
+      values[1].fill_(std::numeric_limits<double>::quiet_NaN());
+      const Seen hurt = see(broken);
+      for (const int other : {0, 2}) expect_same(hurt, sound, other, to_text(target));
+      EXPECT_FALSE(hurt.log_probs[1].isfinite().all().item<bool>()) << to_text(target);
+      EXPECT_FALSE(hurt.gradients.adapters.at(1).at(target).b[1].isfinite().all().item<bool>()) << to_text(target);
     }
 }
 

@@ -41,6 +41,10 @@ inline Weights random_weights(const ModelConfig& config = small_config(), std::u
     weights.layers.push_back({matrix(joined, config.hidden, 1.5), matrix(config.hidden, config.width(), 1),
                               matrix(2 * config.intermediate, config.hidden, 1),
                               matrix(config.hidden, config.intermediate, 1)});
+  if (config.head_norms)
+    for (LayerWeights& layer : weights.layers)
+      for (at::Tensor* gain : {&layer.query_gain, &layer.key_gain})
+        *gain = 1 + draw({config.head_dim}, random, 0.5);
   weights.embedding = draw({config.vocab, config.hidden}, random);
   weights.norm_final = 1 + draw({config.hidden}, random, 0.5);
   weights.output = config.tied ? weights.embedding : matrix(config.vocab, config.hidden, 1);
@@ -115,11 +119,18 @@ struct EditShape {
   std::vector<std::int64_t> lanes = {};  ///< empty: all
   bool constant = false;                 ///< gate 1
 };
+/// Adapters of one layer.
+struct AdapterShape {
+  int layer = 0;
+  std::vector<EditTarget> targets = {edit_targets.begin(), edit_targets.end()};
+  int rank = 3;
+};
 /// A set of edits, by what is particular about it.
 struct EditSet {
   const char* name;
   std::vector<EditShape> shapes;
   int lanes = 3;
+  std::vector<AdapterShape> adapters = {};
 };
 inline const std::vector<EditSet>& edit_sets() {
   static const std::vector<EditSet> sets{
@@ -133,7 +144,11 @@ inline const std::vector<EditSet>& edit_sets() {
       {"ConstantAtTheFirstSomeLanes", {{1, {0, 2}, true}, {3}}},
       {"OneLane", {{0}, {2}, {3, {}, true}}, 1},
       {"OneLaneConstantFirst", {{1, {}, true}, {2}}, 1},
-      {"ManyLanes", {{1, {0, 3, 4, 7, 18}}, {2}, {3, {2, 18}, true}}, 19}};
+      {"ManyLanes", {{1, {0, 3, 4, 7, 18}}, {2}, {3, {2, 18}, true}}, 19},
+      {"Adapters", {}, 3, {{0}, {1}, {2}, {3}}},
+      {"AdaptersAtSome", {}, 2, {{1, {EditTarget::q, EditTarget::down}, 2}, {3, {EditTarget::v}, 1}}},
+      {"AdaptersOfOneLane", {}, 1, {{0, {EditTarget::o, EditTarget::up}}, {2, {EditTarget::gate}}}},
+      {"AdaptersAtTheLastLayer", {}, 3, {{3}}}};
   return sets;
 }
 inline LaneEdits make_edits(const EditSet& set, const ModelConfig& config = small_config()) {
@@ -146,6 +161,18 @@ inline LaneEdits make_edits(const EditSet& set, const ModelConfig& config = smal
                                  shape.constant ? at::Tensor() : draw({rows, config.width()}, random, 0.5),
                                  draw({rows, config.hidden}, random)};
   }
+  for (const AdapterShape& shape : set.adapters)
+    for (const EditTarget target : shape.targets)
+      edits.adapters[shape.layer][target] = {
+          draw({set.lanes, shape.rank, inputs_of(config, target)}, random, 0.3),
+          draw({set.lanes, shape.rank, outputs_of(config, target)}, random, 0.3)};
+  return edits;
+}
+
+/// Adapters as operands of products.
+inline LaneEdits of_number(LaneEdits edits, at::ScalarType number) {
+  for (auto& [layer, adapters] : edits.adapters)
+    for (auto& [target, adapter] : adapters) adapter = {adapter.a.to(number), adapter.b.to(number)};
   return edits;
 }
 
@@ -155,7 +182,7 @@ struct OddShape {
   Weights weights;
   LaneEdits edits;
 };
-/// Key-value heads as many as heads, and one; a tied output; a model of one layer.
+/// Key-value heads as many as heads, and one; a tied output; a model of one layer; norms of heads.
 inline std::vector<OddShape> odd_shapes() {
   std::vector<OddShape> shapes;
   for (const auto& [layers, kv_heads, tied] : {std::tuple{2, 4, true}, {3, 1, false}, {1, 2, false}}) {
@@ -165,6 +192,11 @@ inline std::vector<OddShape> odd_shapes() {
     config.tied = tied;
     shapes.push_back({cat(layers, " layers, ", kv_heads, " key-value heads"), random_weights(config, 5),
                       make_edits({"", {{0, {1, 2}}, {layers - 1}}}, config)});
+    config.head_norms = true;
+    for (const bool adapted : {false, true})
+      shapes.push_back(
+          {cat(shapes.back().name, ", normed", adapted ? ", adapters" : ""), random_weights(config, 6),
+           adapted ? make_edits({"", {}, 3, {{0}, {layers - 1}}}, config) : shapes.back().edits});
   }
   return shapes;
 }
@@ -182,6 +214,9 @@ inline LaneEdits lane_of(const LaneEdits& edits, std::int64_t lane) {
     if (!row.write.defined()) continue;
     one.layers[layer] = {{}, row.read.defined() ? row.read.unsqueeze(0) : row.read, row.write.unsqueeze(0)};
   }
+  for (const auto& [layer, adapters] : edits.adapters)
+    for (const auto& [target, adapter] : adapters)
+      one.adapters[layer][target] = {adapter.a.narrow(0, lane, 1), adapter.b.narrow(0, lane, 1)};
   return one;
 }
 

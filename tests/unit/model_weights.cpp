@@ -103,7 +103,26 @@ TEST_F(ModelWeights, GainsMultiplyColumns) {
     EXPECT_TRUE(at::equal(weights.embedding, stored(0).to(number)));
     EXPECT_TRUE(at::equal(weights.output, stored(11).to(number)));
     EXPECT_TRUE(at::equal(weights.norm_final, stored(10))) << "float32 always";
+    EXPECT_TRUE(at::equal(layer.heads_gain, stored(1)) && at::equal(layer.mlp_gain, stored(6)));
+    EXPECT_FALSE(layer.query_gain.defined() || layer.key_gain.defined());
   }
+}
+
+TEST_F(ModelWeights, NormsOfHeadsAreReadWhereTheModelHasThem) {
+  ModelConfig normed = small;
+  normed.head_norms = true;
+  auto tensors = sound();
+  write(tensors);
+  EXPECT_EQ(
+      load_refusal({}, normed),
+      ": missing tensors: model.layers.0.self_attn.q_norm.weight, model.layers.0.self_attn.k_norm.weight");
+  tensors.push_back({"model.layers.0.self_attn.q_norm.weight", {4}, 13});
+  tensors.push_back({"model.layers.0.self_attn.k_norm.weight", {4}, 14});
+  write(tensors);
+  const Weights weights = load({.number = at::kBFloat16, .strict = true}, normed);
+  EXPECT_TRUE(at::equal(weights.layers[0].query_gain, at::full({4}, 13.0F))) << "float32 always";
+  EXPECT_TRUE(at::equal(weights.layers[0].key_gain, at::full({4}, 14.0F)));
+  EXPECT_EQ(tensors_of(weights).size(), 11U);
 }
 
 /// What `place` is asked for, and that tensors lie where it puts them.
@@ -132,13 +151,15 @@ TEST_F(ModelWeights, TensorsArePlacedAndFilledOneByOne) {
           return places.back();
         }};
     const Weights weights = load(options, config);
-    std::vector<std::vector<std::int64_t>> expected{{5, 6}, {16, 6}, {6, 8}, {20, 6}, {6, 10}, {6}, {5, 6}};
+    std::vector<std::vector<std::int64_t>> expected{{5, 6}, {16, 6}, {6}, {6, 8}, {20, 6},
+                                                    {6},    {6, 10}, {6}, {5, 6}};
     if (config.tied) expected.pop_back();
     EXPECT_EQ(shapes, expected);
     EXPECT_TRUE(places.back().isfinite().all().item<bool>());
     EXPECT_EQ(weight_bytes(config, number), bytes);
     const LayerWeights& layer = weights.layers[0];
-    std::vector<at::Tensor> in_order{weights.embedding, layer.qkv,          layer.o,       layer.gate_up,
+    std::vector<at::Tensor> in_order{weights.embedding, layer.qkv,          layer.heads_gain,
+                                     layer.o,           layer.gate_up,      layer.mlp_gain,
                                      layer.down,        weights.norm_final, weights.output};
     for (std::size_t i = 0; i < places.size(); ++i) EXPECT_TRUE(in_order[i].is_same(places[i])) << i;
     EXPECT_EQ(weights.output.is_same(weights.embedding), config.tied);

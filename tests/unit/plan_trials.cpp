@@ -162,7 +162,9 @@ TEST(Trials, RefusesSizesWithoutARate) {
             "j:3: edits[1].optimal.at: 'like' has 4 heads, but training.learning_rate has no rate for 4 (it "
             "has: 1, 2, 3, 12)");
   EXPECT_EQ(refusal("lora: {at: [every], tau: [1]}", "none"),
-            "j:3: edits[0].lora.at: lora found, but training.learning_rate has no 'lora'");
+            "j:3: edits[0].lora.at: lora found, but neither a learning_rate beside it nor 'lora' in "
+            "training.learning_rate");
+  EXPECT_EQ(refusal("lora: {at: [every], tau: [1], learning_rate: 0.1}", "none"), "accepted");
   EXPECT_EQ(refusal("iti: {at: [best, like], alpha: [1]}", ""), "accepted");
 }
 
@@ -216,12 +218,12 @@ TEST(Cost, FallsWithTheFirstLayerAndIsSharedByLanes) {
 
 TEST(Memory, WeighsTheModel) {
   JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}");
-  // 3 layers of 4 x 32 x 32 + 3 x 32 x 64, embedding 100 x 32, a last norm in float32; 4 bytes each.
+  // 3 layers of 4 x 32 x 32 + 3 x 32 x 64, embedding 100 x 32, 7 norms in float32; 4 bytes each.
   const double tied = account_memory(job, small_shape, small_data, true).weights;
-  EXPECT_EQ(tied, 4.0 * (3 * (4096 + 6144) + 3200 + 32));
+  EXPECT_EQ(tied, 4.0 * (3 * (4096 + 6144) + 3200 + 7 * 32));
   EXPECT_EQ(account_memory(job, small_shape, small_data, false).weights, tied + 4.0 * 3200);
   job.model.precision = Precision::bf16;
-  EXPECT_EQ(account_memory(job, small_shape, small_data, true).weights, (tied + 4.0 * 32) / 2);
+  EXPECT_EQ(account_memory(job, small_shape, small_data, true).weights, (tied + 4.0 * 7 * 32) / 2);
 }
 
 TEST(Memory, JudgesAreWeighedAndTheirTextsCounted) {

@@ -92,6 +92,8 @@ TEST_F(StoreHostile, OtherFormatsAndVersionsAreRefused) {
               HasSubstr("format 'headsweep-remains', headsweep-results is due"));
   EXPECT_THAT(refusal([](hid_t file) { write_attribute(file, "version", "2.0"); }),
               HasSubstr("version 2.0, this program reads 1.1"));
+  EXPECT_THAT(refusal([](hid_t file) { write_attribute(file, "version", "1.0"); }),
+              HasSubstr("version 1.0, this program reads 1.1; the headsweep that wrote it reads it"));
   EXPECT_EQ(refusal([](hid_t file) { write_attribute(file, "version", "1.7"); }), "accepted");
   EXPECT_THAT(refusal([](hid_t file) { H5Adelete(file, "format"); }), HasSubstr("attribute format: "));
 }
@@ -178,10 +180,9 @@ TEST_F(StoreHostile, HugeDatasetsAreRefusedBeforeTheyAreRead) {
               HasSubstr("bytes are far more than the file can hold"));
   EXPECT_THAT(refusal([&](hid_t file) { stretch(file, hsize_t{1} << 40); }), HasSubstr("are too many"));
   EXPECT_THAT(refusal([](hid_t file) {
-                const std::vector<hsize_t> dims = {length(file, "edit_row"), length(file, "channel")};
+                const std::vector<hsize_t> dims = {length(file, "a_value")};
                 const hid_t form = H5Pcreate(H5P_DATASET_CREATE);
-                const hsize_t chunk[2] = {dims[0], dims[1]};
-                H5Pset_chunk(form, 2, chunk);
+                H5Pset_chunk(form, 1, dims.data());
                 replace(file, "edits/a", H5T_IEEE_F64LE, dims, form);
               }),
               HasSubstr("edits/a: another type than the schema's"));
@@ -212,6 +213,19 @@ TEST_F(StoreHostile, LengthsAndIdsThatDisagreeAreRefused) {
                              std::vector<std::int64_t>(length(file, "edit_offset"), 1 << 30));
               }),
               HasSubstr("edits/trial_offsets: not ascending within the rows"));
+  for (const char* name : {"edits/a_offsets", "edits/b_offsets"}) {
+    EXPECT_THAT(refusal([&](hid_t file) {
+                  write_values(file, name, H5T_NATIVE_INT64,
+                               std::vector<std::int64_t>(length(file, "edit_row_offset"), 1 << 30));
+                }),
+                HasSubstr(cat(name, ": not ascending within the values")));
+    EXPECT_THAT(refusal([&](hid_t file) {
+                  std::vector<std::int64_t> offsets(length(file, "edit_row_offset"), 5);
+                  offsets[1] = 3;
+                  write_values(file, name, H5T_NATIVE_INT64, offsets);
+                }),
+                HasSubstr(cat(name, ": not ascending within the values")));
+  }
   EXPECT_THAT(refusal([](hid_t file) {
                 write_values(file, "items/answer_offsets", H5T_NATIVE_INT64,
                              std::vector<std::int64_t>(length(file, "answer_offset"), -5));

@@ -48,8 +48,10 @@ TrialRecord awkward_record(int number) {
     item.answer = i == 2 ? "" : i == 3 ? std::string("nul \0 inside", 12) : cat("Ω≠ß ", number, "\n🙂");
   }
   for (int layer = 0; layer < number; ++layer)
-    record.edit.push_back(
-        {layer, layer == 1 ? std::vector<float>{} : floats, std::vector<float>(layer == 2 ? 9 : 7, -0.0F)});
+    record.edit.push_back({.layer = layer,
+                           .target = layer == 2 ? EditTarget::gate : EditTarget::o,
+                           .a = layer == 1 ? std::vector<float>{} : floats,
+                           .b = std::vector<float>(layer == 2 ? 9 : 7, -0.0F)});
   return record;
 }
 
@@ -95,8 +97,10 @@ TEST(StorePart, HoldsLargeRecordsInChunks) {
     record.items.assign(900, Item{});
     for (Item& item : record.items) item.answer = cat("answer ", random.bits());
     for (int layer = 0; layer < 40; ++layer)
-      record.edit.push_back(
-          {layer, std::vector<float>(4096, example::normal(&random)), std::vector<float>(5120, 1.0F)});
+      record.edit.push_back({.layer = layer,
+                             .target = edit_targets[static_cast<std::size_t>(layer % 7)],
+                             .a = std::vector<float>(4096, example::normal(&random)),
+                             .b = std::vector<float>(5120, 1.0F)});
     part.records.push_back(record);
   }
   const Part back = decode_part(encode_part(part), "part");

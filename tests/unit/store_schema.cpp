@@ -57,9 +57,13 @@ TEST_F(StoreSchema, EveryColumnIsExplainedAndHasItsAxes) {
 
 TEST_F(StoreSchema, BigColumnsAreDeflatedTrialByTrial) {
   h5::File file = h5::File::open(folder() / "results.h5");
-  for (const char* path : {"items/truth", "curves/loss", "edits/a", "edits/b"}) {
+  for (const char* path : {"items/truth", "curves/loss"}) {
     ASSERT_FALSE(file.shape(path).chunk.empty()) << path;
     EXPECT_EQ(file.shape(path).chunk[0], 1U) << path;
+  }
+  for (const char* path : {"edits/a", "edits/b"}) {
+    ASSERT_FALSE(file.shape(path).chunk.empty()) << path;
+    EXPECT_EQ(file.shape(path).chunk[0], 8192U) << path << ": few enough that a trial is read alone";
   }
 }
 

@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-from jobs import small_job, write_job
+from jobs import lora_job, small_job, write_job
 from place import Child, Place, on_ranks, run
 
 TITLE = "Memory"
@@ -66,6 +66,9 @@ def measure(place: Place) -> dict:
     for lanes in [] if place.quick else [1, 8]:
         file = place.folder(f"memory-small{lanes}") / "job.yaml"
         jobs[f"small, {lanes} lanes"] = small_job(file, place.model("small"), [0], lanes)
+    for rank in [] if place.quick else [4, 64]:
+        file = place.folder(f"memory-lora{rank}") / "job.yaml"
+        jobs[f"built-in model, 4 lanes of LoRA of rank {rank}"] = lora_job(file, rank, 4)
     weights = place.model("small").joinpath("model.safetensors").stat().st_size / 1e6
     return dict(jobs={name: measure_job(place, job) for name, job in jobs.items()}, weights=weights,
                 ranks={ranks: measure_ranks(place, ranks) for ranks in ([] if place.quick else [1, 2])})
