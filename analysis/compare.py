@@ -13,11 +13,11 @@ import pandas as pd
 from analysis import stats
 from analysis.results import Results
 from analysis.scores import (
-    EDIT_NAMES,
     SCORE,
     Choice,
     answers_of,
     choose_strengths,
+    edit_name,
     is_finished,
     pick_extreme_unit,
     score_units,
@@ -171,7 +171,7 @@ def _pairs(chosen: pd.DataFrame) -> Iterator[tuple[_Side, _Side]]:
 
 def _sides(rows: pd.DataFrame, kinds: tuple[str, ...]) -> list[_Side]:
     units = rows[rows["kind"].isin(kinds)].groupby(["edit", "unit"], sort=False)
-    return [_Side(f"{EDIT_NAMES[edit]}, {unit}", unit, trials) for (edit, unit), trials in units]
+    return [_Side(f"{edit_name(edit)}, {unit}", unit, trials) for (edit, unit), trials in units]
 
 
 def _best_single_head(rows: pd.DataFrame) -> pd.DataFrame:
@@ -199,7 +199,7 @@ def _compare(
     draws = scores.loc[scores["set"] == random, SCORE]
     if claimed not in scores["set"].to_numpy() or draws.empty:
         lacking = random if claimed in scores["set"].to_numpy() else claimed
-        return f"{EDIT_NAMES[edit]}: {claimed} is not ranked among {random}, for {lacking} is not complete"
+        return f"{edit_name(edit)}: {claimed} is not ranked among {random}, for {lacking} is not complete"
     of_random = planned[planned["set"] == random]
     return Comparison(
         edit=edit,

@@ -42,8 +42,13 @@ COLORS = {
     "list": "#CC79A7",
     "all": "#009E73",
     "lora": "#0072B2",
+    "lora1": "#882255",
+    "lora2": "#999933",
+    "lora3": "#44AA99",
 }
+WIDE = ("lora1", "lora2", "lora3")  # LoRA of more than rank 1 on o_proj; named by what draws it
 MARKS = {"unedited": "*", "random": "o", "single": "s", "top": "D", "list": "P", "all": "X", "lora": "^"}
+MARKS |= dict(zip(WIDE, "v<>", strict=True))
 NAMES = {
     "unedited": "unedited model",
     "random": "random sets",
@@ -80,6 +85,7 @@ class Points:
     kind: str
     x: Array
     y: Array
+    label: str = ""  # empty: the name of its kind
 
 
 def draw_histogram(panels: Sequence[Draws]) -> Figure:
@@ -158,9 +164,14 @@ def draw_truth_info(panels: Mapping[str, Sequence[Points]], unedited: tuple[floa
 
 
 def draw_training_curves(
-    curves: Mapping[str, Sequence[Array]], band: tuple[float, float] = (0.1, 0.9)
+    curves: Mapping[str, Sequence[Array]],
+    names: Mapping[str, str],
+    band: tuple[float, float] = (0.1, 0.9),
 ) -> Figure:
-    """Loss against step: median over trials and a band of quantiles, one line a kind of location."""
+    """Loss against step: median over trials and a band of quantiles, one line a kind of location.
+
+    `names` says what those lines are that have no name of their own.
+    """
     figure, (axes,) = _panels(1, width=6.2, height=4.0)
     for kind, losses in curves.items():
         steps = min(loss.size for loss in losses)
@@ -169,7 +180,7 @@ def draw_training_curves(
         position = np.arange(1, middle.size + 1) + (steps - middle.size) / 2
         axes.fill_between(position, low, high, color=COLORS[kind], alpha=0.2, linewidth=0)
         axes.plot(
-            position, middle, color=COLORS[kind], linewidth=1.8, label=f"{NAMES[kind]} ({len(losses)} trials)"
+            position, middle, color=COLORS[kind], linewidth=1.8, label=f"{names.get(kind) or NAMES[kind]} ({len(losses)} trials)"
         )
     axes.set_title(f"Training: median and {100 * (band[1] - band[0]):.0f} % band over trials")
     axes.set_xlabel("optimiser step")
@@ -268,6 +279,7 @@ def _draw_product_lines(axes: Axes) -> None:
 
 def _scatter(axes: Axes, points: Points) -> None:
     small = 22 if points.x.size < 200 else 10
+    name = points.label or NAMES[points.kind]
     sizes = {"unedited": 150, "random": small, "single": small}
     axes.scatter(
         points.x,
@@ -279,7 +291,7 @@ def _scatter(axes: Axes, points: Points) -> None:
         linewidths=0.5 if points.x.size < 200 else 0.2,
         alpha=0.9,
         zorder=2 if points.kind in ("random", "single") else 3,
-        label=f"{NAMES[points.kind]} ({points.x.size})" if points.x.size > 1 else NAMES[points.kind],
+        label=f"{name} ({points.x.size})" if points.x.size > 1 else name,
     )
 
 

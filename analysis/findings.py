@@ -21,7 +21,7 @@ from analysis.compare import (
 )
 from analysis.judge import judge_lines
 from analysis.results import METRICS, Results
-from analysis.scores import EDIT_NAMES, SCORE, Choice, choose_strengths, score_units
+from analysis.scores import SCORE, Choice, choose_strengths, edit_kind, edit_name, score_units
 from analysis.summary import make_summary
 
 KIND_NAMES = {"single": "single head", "random": "random set", "top": "top set", "list": "listed set"}
@@ -89,7 +89,7 @@ def overview(results: Results) -> str:
     named += ["all heads"] if "all" in kinds else []
     status = trials["status"].value_counts()
     counts = ", ".join(f"{status.get(name, 0)} {name}" for name in ("done", "failed", "missing"))
-    edits = _join([EDIT_NAMES[edit] for edit in trials["edit"].unique()]).replace("Optimal", "optimal")
+    edits = _join([edit_name(edit) for edit in trials["edit"].unique()]).replace("Optimal", "optimal")
     seeds = sorted(trials["seed"].unique())
     split = f"{results.folds} folds" if results.folds > 1 else "one split"
     model, behaviour = (
@@ -109,7 +109,7 @@ def verdict(comparison: Comparison) -> str:
     rank = comparison.rank
     match = "as many heads in each layer" if comparison.matched else "as many heads, any layers"
     text = (
-        f"{EDIT_NAMES[comparison.edit]}: {comparison.claimed} reaches {comparison.score.value:.3f}; "
+        f"{edit_name(comparison.edit)}: {comparison.claimed} reaches {comparison.score.value:.3f}; "
         f"{rank.at_least} of {rank.draws} random sets ({comparison.random}, {match}) reach as much: p = "
         f"{rank.p_value:.3g} (smallest possible {rank.smallest_p:.2g})"
     )
@@ -188,8 +188,8 @@ def _missing_trials(results: Results) -> Iterator[str]:
 
 
 def _not_planned(trials: pd.DataFrame) -> Iterator[str]:
-    present = set(trials["edit"]), set(trials["kind"])
-    absent = [EDIT_NAMES[edit] for edit in ("optimal", "iti", "lora") if edit not in present[0]]
+    present = {edit_kind(edit) for edit in trials["edit"].unique()}, set(trials["kind"])
+    absent = [edit_name(edit) for edit in ("optimal", "iti", "lora") if edit not in present[0]]
     kinds = {
         "single heads": {"single"},
         "random sets": {"random"},
@@ -205,11 +205,11 @@ def _left_out(results: Results, choice: Choice) -> Iterator[str]:
     for edit, strengths in choice.dropped.items():
         if strengths:
             which = _join([f"{strength:g}" for strength in strengths])
-            yield f"{EDIT_NAMES[edit]}: not chosen from strength {which}, which too few locations finished"
+            yield f"{edit_name(edit)}: not chosen from strength {which}, which too few locations finished"
     planned = results.trials.groupby(["edit", "set"])["unit"].nunique()
     for (edit, name), rows in choice.incomplete.groupby(["edit", "set"], sort=False):
         yield (
-            f"{EDIT_NAMES[edit]}: {len(rows)} of {planned[edit, name]} locations of {name} are left out, "
+            f"{edit_name(edit)}: {len(rows)} of {planned[edit, name]} locations of {name} are left out, "
             "for their trials are not all done and scored on validation questions"
         )
 

@@ -1,7 +1,7 @@
 """Chooses what each figure of the report shows. In: `Findings`. Out: figures with their captions."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.compare import CLAIMED_KINDS, Comparison
 from analysis.findings import Findings, HeadScores
-from analysis.scores import EDIT_NAMES, SCORE
+from analysis.scores import SCORE, edit_kind, edit_name
 from analysis.stats import Interval
 from analysis.summary import UNEDITED
 
@@ -41,7 +41,7 @@ def _histograms(findings: Findings) -> Iterator[Illustration]:
     pairs = dict.fromkeys((each.claimed, each.random) for each in findings.comparisons)
     for claimed, random in pairs:
         those = [each for each in findings.comparisons if (each.claimed, each.random) == (claimed, random)]
-        those.sort(key=lambda each: PANEL_ORDER.index(each.edit))
+        those.sort(key=lambda each: _panel_place(each.edit))
         panels = [
             figures.Draws(
                 _histogram_title(each), each.draws.to_numpy(dtype=np.float64), _levels(findings, each)
@@ -62,13 +62,24 @@ def _histogram_title(comparison: Comparison) -> str:
     return f"{_edits(comparison.edit)}: rank p = {rank.p_value:.2g} (smallest possible {rank.smallest_p:.2g})"
 
 
+def _panel_place(edit: str) -> int:
+    return PANEL_ORDER.index(edit_kind(edit))
+
+
+def _lora_marks(edits: Iterable[str]) -> dict[str, str]:
+    """The mark of each lora: plain LoRA has its own, the others take turns."""
+    wide = [edit for edit in dict.fromkeys(edits) if edit_kind(edit) == "lora" and edit != "lora"]
+    marks = {edit: figures.WIDE[place % len(figures.WIDE)] for place, edit in enumerate(wide)}
+    return {"lora": "lora"} | marks
+
+
 def _edits(edit: str) -> str:
-    return f"{EDIT_NAMES[edit]} edits"
+    return f"{edit_name(edit)} edits"
 
 
 def _levels(findings: Findings, comparison: Comparison) -> list[figures.Level]:
     """Claimed set, all heads and unedited model, with their intervals."""
-    edit = EDIT_NAMES[comparison.edit]
+    edit = edit_name(comparison.edit)
     everywhere = (findings.scores["edit"] == comparison.edit) & (findings.scores["kind"] == "all")
     rows = [(f"{edit}, {name}", name, "all") for name in findings.scores.loc[everywhere, "set"]]
     rows.append((UNEDITED, UNEDITED, "unedited"))
@@ -84,7 +95,7 @@ def _head_figures(findings: Findings, scores: HeadScores) -> Iterator[Illustrati
     if np.isfinite(scores.probe).any():
         yield Illustration(
             f"heads_{scores.edit}",
-            f"Left: what an edit ({EDIT_NAMES[scores.edit]}) at one head alone reaches on test questions. "
+            f"Left: what an edit ({edit_name(scores.edit)}) at one head alone reaches on test questions. "
             "Right: how well a probe reads the behaviour there on validation questions. If the probe "
             "localised what can be edited, both maps would look alike.",
             figures.draw_head_maps(
@@ -99,7 +110,7 @@ def _head_figures(findings: Findings, scores: HeadScores) -> Iterator[Illustrati
         unedited = float(findings.summary[SCORE].iloc[0])
         yield Illustration(
             f"probe_{scores.edit}",
-            f"Each mark is a head: test Truth*Info of an edit ({EDIT_NAMES[scores.edit]}) there against the "
+            f"Each mark is a head: test Truth*Info of an edit ({edit_name(scores.edit)}) there against the "
             "probe's accuracy there.",
             figures.draw_probe_scatter(
                 scores.probe[both], scores.edited[both], layer, scores.correlation, unedited
@@ -110,10 +121,11 @@ def _head_figures(findings: Findings, scores: HeadScores) -> Iterator[Illustrati
 def _truth_info(findings: Findings) -> Iterator[Illustration]:
     scores = findings.scores[findings.scores[SCORE].notna()]
     panels: dict[str, list[figures.Points]] = {}
-    for edit in [edit for edit in PANEL_ORDER if edit in set(scores["edit"])]:
+    marks = _lora_marks(scores["edit"])
+    for edit in sorted(scores["edit"].unique(), key=_panel_place):
         rows = scores[scores["edit"] == edit]
-        if edit == "lora" and "optimal" in set(scores["edit"]):
-            panels[_edits("optimal")].append(_points("lora", rows))
+        if edit in marks and "optimal" in set(scores["edit"]):
+            panels[_edits("optimal")].append(_points(marks[edit], rows, edit))
         else:
             kinds = [
                 kind for kind in ("single", "random", "all", *CLAIMED_KINDS) if kind in set(rows["kind"])
@@ -129,24 +141,32 @@ def _truth_info(findings: Findings) -> Iterator[Illustration]:
         )
 
 
-def _points(kind: str, rows: pd.DataFrame) -> figures.Points:
+def _points(kind: str, rows: pd.DataFrame, edit: str = "") -> figures.Points:
     return figures.Points(
-        kind, rows["truth"].to_numpy(dtype=np.float64), rows["info"].to_numpy(dtype=np.float64)
+        kind,
+        rows["truth"].to_numpy(dtype=np.float64),
+        rows["info"].to_numpy(dtype=np.float64),
+        edit_name(edit) if kind in figures.WIDE else "",
     )
 
 
 def _curves(findings: Findings) -> Iterator[Illustration]:
     curves: dict[str, list[np.ndarray]] = {}
+    names: dict[str, str] = {}
     trained = findings.choice.trials
+    marks = _lora_marks(trained["edit"])
     for trial, row in trained[trained["steps"] > 0].iterrows() if len(trained) else ():
         loss = findings.results.curve(trial)
         if loss.size and np.isfinite(loss).all() and loss[0] > 0:
-            curves.setdefault("lora" if row["edit"] == "lora" else row["kind"], []).append(loss)
+            line = marks.get(row["edit"], row["kind"])
+            curves.setdefault(line, []).append(loss)
+            if line in figures.WIDE:
+                names[line] = edit_name(row["edit"])
     if curves:
         yield Illustration(
             "training",
             "Training loss of the edits at their chosen strengths, smoothed over a twentieth of the steps "
             "and divided by its start, for strengths have losses of different size. Lines that still fall "
             "at the end are not converged.",
-            figures.draw_training_curves(curves),
+            figures.draw_training_curves(curves, names),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.findings import Findings, judge_notes, notes, overview, title_of, verdict
-from analysis.scores import EDIT_NAMES, SCORE
+from analysis.scores import SCORE, edit_name
 from analysis.summary import CORRECTED, range_text
 
 STYLE = """
@@ -106,7 +106,7 @@ def _comparisons(findings: Findings) -> list[str]:
         rank = each.rank
         spread = each.draws.std() if rank.draws > 1 else np.nan
         words = [
-            EDIT_NAMES[each.edit],
+            edit_name(each.edit),
             each.claimed,
             each.random,
             "layers and size" if each.matched else "size",
@@ -152,7 +152,7 @@ def _single_heads(findings: Findings) -> list[str]:
     for each in findings.single_heads:
         share = each.share
         lines.append(
-            f"{EDIT_NAMES[each.edit]}: {each.at_least} of {each.count} single heads reach the score of "
+            f"{edit_name(each.edit)}: {each.at_least} of {each.count} single heads reach the score of "
             f"{each.reference} on test questions: {100 * share.value:.0f} % (exact 95 % interval "
             f"{100 * share.low:.0f} to {100 * share.high:.0f} %)"
         )
@@ -160,7 +160,7 @@ def _single_heads(findings: Findings) -> list[str]:
         if scores.correlation is not None and np.isfinite(scores.correlation.value):
             interval = scores.correlation
             lines.append(
-                f"{EDIT_NAMES[scores.edit]}: Spearman correlation of probe accuracy with edited score over "
+                f"{edit_name(scores.edit)}: Spearman correlation of probe accuracy with edited score over "
                 f"heads {interval.value:+.2f} (95 % interval {interval.low:+.2f} to {interval.high:+.2f}, "
                 "heads resampled)"
             )

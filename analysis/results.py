@@ -16,6 +16,7 @@ FORMAT = "headsweep-results"
 VERSION = "1.1"
 PARTS = ("validation", "test")
 EDITS = ("optimal", "iti", "lora")
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 KINDS = ("single", "random", "top", "list", "all")
 METRICS = (
     "truth",
@@ -35,6 +36,9 @@ LOCATION_COLUMNS = ("name", "set", "kind", "size", "first_layer", "draw", "fold"
 TRIAL_COLUMNS = (
     "location",
     "edit",
+    "rank_of_edit",
+    "targets",
+    "lora_rate",
     "strength",
     "seed",
     "fold",
@@ -56,7 +60,10 @@ class BadResults(ValueError):
 
 
 class Results:
-    """One results.h5. Tables are pandas frames whose row number is the row in the file."""
+    """One results.h5. Tables are pandas frames whose row number is the row in the file.
+
+    `edit` of a trial tells what was trained: `lora` is rank 1 on o_proj, others are `lora rank 16, all linear`.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -75,6 +82,7 @@ class Results:
         self.baseline = self._metrics("baseline")
         self.trials = self._joined_trials()
         _check_words(self.path, "trials/edit", self.trials["edit"], EDITS)
+        self.trials["edit"] = _tell_lora_apart(self.trials)
         _check_words(self.path, "locations/kind", self.locations["kind"], KINDS)
 
     @property
@@ -172,9 +180,9 @@ def _check_version(path: Path, attributes: dict[str, str | int | float]) -> None
     if found != FORMAT:
         raise BadResults(f"{path}: format '{found}', '{FORMAT}' is due. {_way_out(path)}")
     version = str(attributes.get("version", "none"))
-    if version.split(".")[0] != VERSION.split(".")[0]:
+    if version.split(".")[0] != VERSION.split(".")[0] or version == "1.0":
         raise BadResults(
-            f"{path}: version {version}, this report reads {VERSION.split('.')[0]}.x. "
+            f"{path}: version {version}, this report reads {VERSION} and later {VERSION.split('.')[0]}.x. "
             f"Use the analysis of the headsweep that wrote it, or gather the sweep again with this one."
         )
 
@@ -183,6 +191,20 @@ def _check_words(path: Path, column: str, words: pd.Series, known: tuple[str, ..
     unknown = sorted(set(words) - set(known))
     if unknown:
         raise BadResults(f"{path}: {column}: '{unknown[0]}', this report knows {', '.join(known)}.")
+
+
+def _tell_lora_apart(trials: pd.DataFrame) -> pd.Series:
+    """The edit of each trial, with rank and targets of a lora beyond rank 1 on o_proj, and its rate where two differ."""
+    lora = trials[trials["edit"] == "lora"]
+    words = trials["edit"].copy()
+    for (rank, targets), rows in lora.groupby(["rank_of_edit", "targets"], sort=False):
+        where = "all linear" if set(targets.split()) == set(LINEAR) else targets
+        plain = (rank, targets) == (1, "o_proj")
+        words[rows.index] = "lora" if plain else f"lora rank {rank}, {where}"
+        if rows["lora_rate"].nunique() > 1:
+            rates = [f", rate {rate:g}" if rate else ", usual rate" for rate in rows["lora_rate"]]
+            words[rows.index] = [word + rate for word, rate in zip(words[rows.index], rates, strict=True)]
+    return words
 
 
 def _way_out(path: Path) -> str:

@@ -15,6 +15,7 @@ from analysis.stats import Answers
 
 SCORE = "truth_info"
 EDIT_NAMES = {"iti": "ITI", "optimal": "Optimal", "lora": "LoRA"}
+EDIT_ORDER = tuple(EDIT_NAMES)
 TEST = tuple(f"test_{name}" for name in METRICS)
 ENOUGH = 0.9  # a strength is used if it is finished at this share of the best-covered strength's locations
 
@@ -27,6 +28,17 @@ class Choice:
     strengths: dict[str, list[float]]  # per edit: the strengths chosen from
     dropped: dict[str, list[float]]  # per edit: planned strengths that too few locations finished
     incomplete: pd.DataFrame  # edit, unit, set, kind of the locations that lack trials and are left out
+
+
+def edit_kind(edit: str) -> str:
+    """`optimal`, `iti` or `lora`, whatever its rank."""
+    return edit.replace(",", " ").split()[0]
+
+
+def edit_name(edit: str) -> str:
+    """As people read it: `LoRA rank 16, all linear`."""
+    kind = edit_kind(edit)
+    return EDIT_NAMES[kind] + edit[len(kind) :]
 
 
 def choose_strengths(trials: pd.DataFrame) -> Choice:

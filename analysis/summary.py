@@ -12,10 +12,12 @@ from analysis import stats
 from analysis.judge import needs_correction, with_corrected
 from analysis.results import Results
 from analysis.scores import (
-    EDIT_NAMES,
+    EDIT_ORDER,
     SCORE,
     Choice,
     answers_of,
+    edit_kind,
+    edit_name,
     pick_extreme_unit,
     score_unedited,
     score_units,
@@ -24,7 +26,6 @@ from analysis.scores import (
 
 SHOWN = ("truth", "info", SCORE, "both", "mc1", "mc2", "kl_text", "kl_answer")
 CORRECTED = ("truth_corrected", "info_corrected")  # beside SHOWN where the judge is known to err
-EDIT_ORDER = ("iti", "optimal", "lora")
 KIND_ORDER = ("top", "list", "random", "single", "all")
 UNEDITED = "unedited model"
 
@@ -79,7 +80,7 @@ def _entries(results: Results, choice: Choice) -> list[Entry]:
     entries = []
     chosen = choice.trials
     present = list(dict.fromkeys(chosen["edit"]))
-    for edit in sorted(present, key=EDIT_ORDER.index):
+    for edit in sorted(present, key=lambda edit: EDIT_ORDER.index(edit_kind(edit))):
         for kind in KIND_ORDER:
             of_kind = chosen[(chosen["edit"] == edit) & (chosen["kind"] == kind)]
             for name, trials in of_kind.groupby("set", sort=False):
@@ -88,7 +89,7 @@ def _entries(results: Results, choice: Choice) -> list[Entry]:
 
 
 def _entries_of_set(results: Results, edit: str, kind: str, name: str, trials: pd.DataFrame) -> list[Entry]:
-    prefix = f"{EDIT_NAMES[edit]}, "
+    prefix = f"{edit_name(edit)}, "
     parts = [(name, trials)]
     if kind == "single":
         best, worst = (pick_extreme_unit(trials, best=best) for best in (True, False))

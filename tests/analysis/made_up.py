@@ -25,6 +25,8 @@ class Design:
     edits: dict[str, list[float]] = field(
         default_factory=lambda: {"optimal": [0.1, 0.2, 0.5], "iti": [1.0, 3.0, 10.0], "lora": [0.1]}
     )
+    # Edits that are lora of another rank: rank, targets and rate of the entry.
+    wide: dict[str, tuple[int, str, float]] = field(default_factory=dict)
     sets: tuple[str, ...] = ("singles", "random2", "top2", "everywhere")
     missing: Callable[[dict], bool] = lambda trial: False
     failed: Callable[[dict], bool] = lambda trial: False
@@ -79,7 +81,7 @@ def make_trials(design: Design, locations: list[dict]) -> list[dict]:
     for row, location in enumerate(locations):
         for edit, strengths in design.edits.items():
             if (edit == "iti" and location["kind"] == "single") or (
-                edit == "lora" and location["kind"] != "all"
+                edit not in ("optimal", "iti") and location["kind"] != "all"
             ):
                 continue
             for strength in strengths:
@@ -158,8 +160,17 @@ class _Writer:
 
     def _write_trials(self) -> None:
         count = len(self.trials)
-        for name in ("location", "edit", "strength", "seed", "fold", "status"):
+        for name in ("location", "strength", "seed", "fold", "status"):
             self._put(f"trials/{name}", [trial[name] for trial in self.trials])
+        wide = self.design.wide
+        adapters = [
+            wide.get(trial["edit"], (0 if trial["edit"] == "iti" else 1, "o_proj", 0.0))
+            for trial in self.trials
+        ]
+        edits = ["lora" if trial["edit"] in wide else trial["edit"] for trial in self.trials]
+        self._put("trials/edit", np.array(edits, dtype="U7"))
+        for place, name in enumerate(("rank_of_edit", "targets", "lora_rate")):
+            self._put(f"trials/{name}", [adapter[place] for adapter in adapters])
         failed = [trial["status"] == "failed" for trial in self.trials]
         self._put("trials/stage", ["training" if lost else "" for lost in failed])
         self._put("trials/message", ["loss is not a number" if lost else "" for lost in failed])

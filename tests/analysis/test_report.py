@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis import figures
 from analysis.report import main
+from analysis.results import LINEAR
 
 Write = Callable[[Design], Path]
 
@@ -50,6 +51,30 @@ def test_report_is_one_page_with_figures_and_tables(write: Write, capsys: pytest
     assert table["label"].iloc[0] == "unedited model"
     inside = table[table["locations"] < 2]
     assert ((inside["low"] <= inside["truth_info"]) & (inside["truth_info"] <= inside["high"])).all()
+
+
+def test_report_tells_lora_apart(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+
+    def keep(figure: Figure, folder: Path, name: str) -> Path:
+        drawn[name] = figure
+        return draw_only(figure, folder, name)
+
+    monkeypatch.setattr(figures, "save", keep)
+    wide = {"wide": (16, " ".join(LINEAR), 0.001), "some": (4, "q_proj v_proj", 0.0)}
+    edits = {"optimal": [0.1, 0.2], "lora": [0.1], "wide": [0.1, 0.3], "some": [0.1]}
+    path = write(Design(sets=("top2", "random2", "everywhere"), edits=edits, wide=wide))
+    assert run(path) == 0
+    text = capsys.readouterr().out
+    labels = ("LoRA", "LoRA rank 16, all linear", "LoRA rank 4, q_proj v_proj")
+    for label in labels:
+        assert re.search(rf"^{label}, everywhere +1  0\.\d\d\d", text, re.MULTILINE)
+    legend = [text.get_text() for text in drawn["truth_info"].axes[0].get_legend().get_texts()]
+    assert {"plain LoRA", *labels[1:]} <= set(legend)
+    lines = [text.get_text() for text in drawn["training"].axes[0].get_legend().get_texts()]
+    assert {"plain LoRA (2 trials)", *(f"{label} (2 trials)" for label in labels[1:])} <= set(lines)
 
 
 def test_same_results_give_the_same_files(write: Write) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from made_up import ITEMS, VALIDATION, Design
 
-from analysis.results import METRICS, BadResults, Results
+from analysis.results import LINEAR, METRICS, BadResults, Results
 
 Write = Callable[[Design], Path]
 
@@ -52,6 +52,25 @@ def test_folds_have_units_curves_have_lengths_answers_have_texts(write: Write) -
     assert results.answer(2, 3) == f"Antwort {2 * (VALIDATION + ITEMS) + VALIDATION + 3}, größer"
 
 
+def test_lora_is_told_apart_by_rank_targets_and_rate(write: Write) -> None:
+    everywhere = " ".join(LINEAR)
+    wide = {
+        "a": (16, everywhere, 0.0),
+        "b": (1, "q_proj v_proj", 0.0),
+        "c": (4, "o_proj", 0.1),
+        "d": (4, "o_proj", 0.0),
+    }
+    results = Results(write(Design(edits={name: [0.1] for name in ("optimal", "lora", *wide)}, wide=wide)))
+    assert set(results.trials["edit"]) == {
+        "optimal",
+        "lora",
+        "lora rank 16, all linear",
+        "lora rank 1, q_proj v_proj",
+        "lora rank 4, o_proj, rate 0.1",
+        "lora rank 4, o_proj, usual rate",
+    }
+
+
 def change(path: Path, name: str, value: str) -> Path:
     """Sets one root attribute."""
     with h5py.File(path, "r+") as file:
@@ -72,8 +91,9 @@ def test_refusals_say_what_and_what_to_do(write: Write, tmp_path: Path) -> None:
         "format 'headsweep-part', 'headsweep-results' is due",
     )
     refuse(
-        change(write(Design()), "version", "2.0"), "version 2.0, this report reads 1.x. Use the analysis of"
+        change(write(Design()), "version", "2.0"), "version 2.0, this report reads 1.1 and later 1.x."
     )
+    refuse(change(write(Design()), "version", "1.0"), "version 1.0, this report reads 1.1 and later 1.x. Use")
     path = write(Design())
     with h5py.File(path, "r+") as file:
         file["trials/edit"][0] = b"causal"
