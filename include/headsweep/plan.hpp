@@ -90,8 +90,8 @@ struct DataSize {
   double prompt_tokens = 16, answer_tokens = 8, answers_per_question = 8;  ///< of training
   double generation_tokens = 16;  ///< of a prompt that is answered; long where a primer stands before it
   double choice_prompt_tokens = 16, choice_answer_tokens = 8;  ///< of multiple choice
-  double generation_shared = 0, choice_shared = 0;  ///< tokens that all these prompts begin with
-  double text_tokens = 0;                           ///< of all running text together
+  double generation_shared = 0, choice_shared = 0;             ///< tokens that all these prompts begin with
+  double text_tokens = 0;                                      ///< of all running text together
   std::vector<JudgeSize> judges = {};
 };
 

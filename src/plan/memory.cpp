@@ -151,9 +151,9 @@ MemoryAccount account_memory(const JobSpec& job, const ModelShape& shape, const 
   const double call = std::max<double>(tokens_a_call, work.choices(SplitPart::test).call);
   const Texts texts = work.training(), choices = work.choices(SplitPart::test),
               prompts = work.prompts(SplitPart::test);
-  const double measured = std::max(
-      scoring_bytes(job, shape, call) + attention_bytes(job, shape, choices.call, choices.clump),
-      writing_bytes(job, shape, data) + attention_bytes(job, shape, prompts.call, prompts.clump));
+  const double measured =
+      std::max(scoring_bytes(job, shape, call) + attention_bytes(job, shape, choices.call, choices.clump),
+               writing_bytes(job, shape, data) + attention_bytes(job, shape, prompts.call, prompts.clump));
   account.lane = std::max(training_bytes(job, shape, texts), measured);
   for (const EditSpec& edit : adapted_edits(job)) {
     const AdapterBytes adapters(shape, edit.lora, low);
