@@ -100,7 +100,7 @@ double judging_cost(const JobSpec& job, const DataSize& data, const Workload& wo
   for (const SplitPart part : job.evaluation.answers) answers += lanes * work.questions(part);
   double cost = 0;
   for (const JudgeSize& judge : data.judges) {
-    const FlopCount flops(judge.shape, 0, 1, spare_rows);
+    const FlopCount flops(judge.shape, {.first_layer = 0, .lanes = 1, .adapters = 0}, spare_rows);
     cost += judge.prompts * flops.forward({answers, judge.text_tokens, 1, judge.call_tokens}, false);
   }
   return cost;

@@ -22,7 +22,8 @@ CHANGES = ["locations.claimed=", "locations.pairs=", "locations.top2=", "locatio
            f"locations.four={{heads: [{FOUR}]}}", "training.learning_rate={1: 0.05, 4: 0.05, 64: 0.02, lora: 0.02}",
            "iti.edit_from=all", "evaluation.answers=[]", "evaluation.drift=[]", "evaluation.choice=[]"]
 EDITS = ("edits=[{optimal: {at: [one, four, all], tau: [0.1]}}, {lora: {at: [all], tau: [0.1]}}, "
-         "{iti: {at: [four], alpha: [20]}}]")
+         "{iti: {at: [four], alpha: [20]}}, {lora: {at: [all], tau: [0.1], rank: 3, learning_rate: 0.01, "
+         "targets: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]}}]")
 
 
 def run(*words) -> str:
@@ -40,7 +41,7 @@ def swept(folder: Path, *changes: str) -> Path:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """Trials: optimal at one head, at four, at all; lora; ITI."""
+    """Trials: optimal at one head, at four, at all; lora; ITI; lora of rank 3 at every linear layer."""
     return swept(tmp_path_factory.mktemp("edits"), EDITS)
 
 
@@ -88,7 +89,7 @@ def assert_edits_agree(one: numpy.ndarray, other: numpy.ndarray, lines: Path) ->
     numpy.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("trial", range(5), ids=["one head", "four heads", "all heads", "lora", "iti"])
+@pytest.mark.parametrize("trial", range(6), ids=["one head", "four heads", "all heads", "lora", "iti", "lora of rank 3"])
 def test_peft_loads_what_is_exported(results, lines, tmp_path, trial):
     run("export", f"{results}:{trial}", "-o", tmp_path / "adapter")
     edited = log_probs(PeftModel.from_pretrained(plain_model(), tmp_path / "adapter").eval(), lines)

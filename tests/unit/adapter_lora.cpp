@@ -115,7 +115,7 @@ TEST_F(AdapterLora, RefusesWhatIsThereAndWhatDoesNotFit) {
   std::vector<EditLayer> wrong = edit_of(EditKind::optimal);
   wrong[1].b.pop_back();
   EXPECT_EQ(refusal_of([&] { save(EditKind::optimal, wrong, "other"); }),
-            "edit: an edit of layer 1 with 8 and 7 values found, the model has 2 layers, 8 and 8 are due");
+            "edit: an edit of layer 1, o_proj with 8 and 7 values found, the model has 2 layers, 8 and 8 are due");
   EXPECT_EQ(refusal_of([&] { save(EditKind::optimal, {}, "other"); }), "edit: the edit has no layer");
   EXPECT_FALSE(fs::exists(folder_ / "other"));
 }

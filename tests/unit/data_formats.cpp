@@ -12,21 +12,12 @@ using testing::ElementsAre;
 const std::filesystem::path jobs = std::filesystem::path(HEADSWEEP_ROOT) / "jobs";
 
 /// A whole job with the keys of a preset file.
-JobSpec job_with(const std::string& preset) {
-  return parse_job(
-      "name: formats\nmodel: {folder: m}\nlocations: {every: all}\n"
-      "edits: [{iti: {at: [every], alpha: [1]}}]\n" +
-          preset,
-      "formats", jobs);
-}
-/// The keys of a preset, completed by what the same sections need besides.
-JobSpec job_of(const std::string& name) {
-  std::string text = read_file(jobs / name);
-  const std::string section = "\nbehaviour:\n";
-  const std::size_t at = text.find(section);
-  expect(at != std::string::npos, "a preset that sets behaviour.prompt");
-  text.insert(at + section.size(), "  file: b.jsonl\n");
-  return job_with(text + "\ntraining: {log_prob: sum}\n");
+JobSpec job_of(const std::string& preset) {
+  return parse_job(cat("extends: ", preset,
+                       "\nname: formats\nmodel: {folder: m}\nbehaviour: {file: b.jsonl}\n"
+                       "locations: {every: all}\nedits: [{iti: {at: [every], alpha: [1]}}]\n"
+                       "training: {log_prob: sum}\n"),
+                   "formats", jobs);
 }
 
 const std::string instruction =

@@ -85,10 +85,12 @@ TEST_P(Measure, EqualsPlainSumsInEveryLane) {
     expect_plain_sums(world(), evaluation(device), device, GetParam());
 }
 
-/// Generation and multiple choice each read their own prompt, both behind the instruction.
+/// Generation and multiple choice each read their own prompt, both behind an instruction that is long enough
+/// to stand once a call.
 TEST_P(Measure, ReadsTheFormatsOfTheJob) {
   World formatted;
-  formatted.job.evaluation.instruction = "The animal of Zovo is crane.";
+  formatted.job.evaluation.instruction =
+      "The animal of Zovo is crane. The animal of Zovo is crane. The animal of Zovo is crane.";
   formatted.job.evaluation.prompt = "Q: {question} A: The";
   formatted.job.evaluation.choice_prompt = "{question} A:";
   formatted.read_prompts();

@@ -242,11 +242,11 @@ TEST(JobRefusals, Judges) {
   judge("{truth: {folder: t, yes: a, no: a}}",
         ".truth.no: the text \"a\" found, another text than that of yes is due");
   judge("{truth: {folder: t, prompt: \"{question} {answr}\"}}",
-        ".truth.prompt: slot {answr} found (did you mean 'answer'?), {question} and {answer} are known");
+        ".truth.prompt: unknown slot {answr} (did you mean 'answer'?); allowed: {question}, {answer}");
   judge("{truth: {folder: t, prompt: \"{answer}\"}}",
-        ".truth.prompt: the text \"{answer}\" found, a text that holds {question} is due");
+        ".truth.prompt: the text \"{answer}\" found, a text that holds {question} once is due");
   judge("{truth: t, info: {folder: i, prompt: \"{question}\"}}",
-        ".info.prompt: the text \"{question}\" found, a text that holds {answer} is due");
+        ".info.prompt: the text \"{question}\" found, a text that holds {answer} once is due");
 }
 
 TEST(JobRefusals, ValuesThatDoNotFitTogether) {

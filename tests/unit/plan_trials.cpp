@@ -264,15 +264,21 @@ TEST(Memory, LanesGrowWithWhatIsTrainedAndMeasured) {
 }
 
 TEST(Memory, OfAnswersGrowsWithTheirPromptsByHand) {
-  const JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}",
-                                "evaluation: {answers: [test], questions: 3, max_new_tokens: 10}\n");
+  JobSpec job = small_job("every: all", "iti: {at: [every], alpha: [1]}",
+                          "evaluation: {answers: [test], questions: 3, max_new_tokens: 10}\n");
+  job.model.device = Device::cpu;
   DataSize data = small_data;
-  data.generation_tokens = 1000;  // a primer
+  data.generation_tokens = 1000;  // a primer, before each question
   // A prompt token leaves o (32), keys and values (64) of 3 layers, beside what one layer has in hand: the
   // residual, 2 x 32 and 3 x 64 values; a new token leaves keys and values; an answer has 100 logits.
   const double prompt = 4.0 * 3 * (32 + 64) + 4 * 32 + 4 * (2 * 32 + 3 * 64),
                answer = 4.0 * (3 * 64 * 10 + 100);
   EXPECT_EQ(account_memory(job, small_shape, data, true).lane, 3 * (1000 * prompt + answer));
+  data.generation_shared = 900;  // the primer once
+  EXPECT_EQ(account_memory(job, small_shape, data, true).lane, 900 * prompt + 3 * (100 * prompt + answer));
+  job.model.device = Device::cuda;  // all 1,200 tokens in one matrix a head
+  EXPECT_EQ(account_memory(job, small_shape, data, true).lane,
+            900 * prompt + 3 * (100 * prompt + answer) + 4.0 * small_shape.heads * 1200 * 1200);
 }
 
 /// Prompts to answer, to choose by and to train on are three sizes.

@@ -1,0 +1,63 @@
+"""What the jobs of the paper need, small: models of LLaMA-2's file forms with random weights (one to edit, two that judge), a
+sentencepiece tokenizer trained on the questions, a primer, and TruthfulQA's file: the real one where HEADSWEEP_TRUTHFULQA
+names it, else one of the same form made of the built-in world's questions."""
+import csv
+import json
+import os
+from pathlib import Path
+
+import sentencepiece
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from launch import ROOT
+
+COLUMNS = ["Type", "Category", "Question", "Best Answer", "Correct Answers", "Incorrect Answers", "Source"]
+PRIMER = "Q: How many legs has a spider?\nA: A spider has eight legs.\n\nQ: What is two and two?\nA: Two and two is four.\n"
+SHAPE = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=8,
+             max_position_embeddings=512, initializer_range=0.08)
+
+
+def write_questions(file: Path, questions: int) -> None:
+    """The built-in world's questions as TruthfulQA's file has its own."""
+    rows = map(json.loads, (ROOT / "jobs" / "tinyworld" / "truthfulness.jsonl").read_text().splitlines()[:questions])
+    with open(file, "w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, COLUMNS)
+        writer.writeheader()
+        for row in rows:
+            correct = row["correct"] + ["I have no comment"]
+            writer.writerow({"Type": "Adversarial", "Category": row["group"], "Question": row["question"],
+                             "Best Answer": row["correct"][0], "Correct Answers": "; ".join(correct),
+                             "Incorrect Answers": "; ".join(row["incorrect"]), "Source": "the built-in world"})
+
+
+def texts_of(file: Path) -> list[str]:
+    with open(file, newline="", encoding="utf-8") as rows:
+        return [text for row in csv.DictReader(rows) for column in COLUMNS[2:6] for text in row[column].split(";")]
+
+
+def write_model(folder: Path, texts: list[str], seed: int) -> None:
+    folder.mkdir(parents=True)
+    with open(folder / "tokenizer.model", "wb") as out:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts), model_writer=out, model_type="bpe", vocab_size=600, byte_fallback=True,
+            normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
+            allow_whitespace_only_pieces=True, character_coverage=0.995, num_threads=1, minloglevel=2,
+            hard_vocab_limit=False)
+    (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="LlamaTokenizer", add_bos_token=True)))
+    torch.manual_seed(seed)
+    words = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).get_piece_size()
+    LlamaForCausalLM(LlamaConfig(vocab_size=words, bos_token_id=1, eos_token_id=2, **SHAPE)).save_pretrained(folder)
+
+
+def make_world(folder: Path, questions: int) -> dict[str, str]:
+    """Writes all of it; returns what a job needs set: key -> value."""
+    real = os.environ.get("HEADSWEEP_TRUTHFULQA")
+    file = Path(real) if real else folder / "TruthfulQA.csv"
+    if not real:
+        write_questions(file, questions)
+    for seed, name in enumerate(["model", "truth-judge", "info-judge"]):
+        write_model(folder / name, texts_of(file), seed)
+    (folder / "primer.txt").write_text(PRIMER)
+    return {"model.folder": folder / "model", "behaviour.file": file, "evaluation.primer": folder / "primer.txt",
+            "evaluation.judge.truth": folder / "truth-judge", "evaluation.judge.info": folder / "info-judge"}
