@@ -58,7 +58,7 @@ def test_from_the_csv_to_the_report(job, world, tmp_path):
             metrics = {name: results[f"metrics/{part}/{name}"][()] for name in ("truth", "info", "mc1", "mc2", "mc3")}
             assert all(numpy.isfinite(values).all() for values in metrics.values())
         assert numpy.isfinite(results["metrics/test/kl_answer"][()]).all()
-        assert results.attrs["judged_by"] == "model" and len(results["judge/question"]) > 0
+        assert results.attrs["judged_by"] == b"model" and len(results["judge/question"]) > 0
         texts = results["questions/text"].asstr()[()]
     assert len(texts) == (817 if "HEADSWEEP_TRUTHFULQA" in os.environ else 60)
     report = subprocess.run([sys.executable, "-m", "analysis.report", str(tmp_path / "runs" / "results.h5")], cwd=ROOT,
@@ -70,7 +70,7 @@ def test_from_the_csv_to_the_report(job, world, tmp_path):
 def test_variants_take_the_sum(world, tmp_path):
     run("paper_single_heads", world, tmp_path / "runs", "sum")
     with h5py.File(tmp_path / "runs" / "results.h5") as results:
-        assert "log_prob: sum" in results.attrs["resolved_job"]
+        assert b"log_prob: sum" in results.attrs["resolved_job"]
 
 
 @pytest.mark.parametrize("job", [*JOBS, *(f"{job}_sum" for job in JOBS)])
