@@ -63,21 +63,28 @@ class JobCheck {
 
   void check_templates() const {
     const EvaluationSpec& evaluation = job_.evaluation;
-    check_slots("behaviour.prompt", job_.behaviour.prompt, {"question"});
-    check_slots("probe.text", job_.probe.text, {"question", "answer"}, "other");
+    check_slots("behaviour.prompt", job_.behaviour.prompt, {.due = {"question"}});
+    check_slots("probe.text", job_.probe.text, {.due = {"question", "answer"}, .possible = "other"});
     if (!job_.probe.sigma_text.empty())
-      check_slots("probe.sigma_text", job_.probe.sigma_text, {"question", "answer"}, "other");
+      check_slots("probe.sigma_text", job_.probe.sigma_text,
+                  {.due = {"question", "answer"}, .possible = "other"});
     check_slots("evaluation.instruction", evaluation.instruction, {});
-    if (!evaluation.prompt.empty()) check_slots("evaluation.prompt", evaluation.prompt, {"question"});
+    if (!evaluation.prompt.empty())
+      check_slots("evaluation.prompt", evaluation.prompt, {.due = {"question"}});
     if (!evaluation.choice_prompt.empty())
-      check_slots("evaluation.choice_prompt", evaluation.choice_prompt, {"question"});
+      check_slots("evaluation.choice_prompt", evaluation.choice_prompt, {.due = {"question"}});
   }
 
-  /// Each of `due` stands once, `possible` at most once, and nothing else in braces that looks like a slot.
-  void check_slots(const std::string& key, const std::string& text, const std::vector<std::string>& due,
-                   const std::string& possible = "") const {
-    std::vector<std::string> known = due;
-    if (!possible.empty()) known.push_back(possible);
+  /// What a template may hold in braces: each of `due` once, or more often if it may repeat, `possible` at
+  /// most once, and nothing else that looks like a slot.
+  struct Slots {
+    std::vector<std::string> due;
+    std::string possible = "";
+    bool repeats = false;
+  };
+  void check_slots(const std::string& key, const std::string& text, const Slots& allowed) const {
+    std::vector<std::string> known = allowed.due;
+    if (!allowed.possible.empty()) known.push_back(allowed.possible);
     const std::vector<std::string> slots = slots_of(text);
     for (const std::string& slot : slots)
       require(std::find(known.begin(), known.end(), slot) != known.end(), place(key), "unknown slot {", slot,
@@ -85,13 +92,17 @@ class JobCheck {
               known.empty() ? "none is filled here" : "allowed: {" + join(known, "}, {") + "}");
     for (const std::string& name : known) {
       const auto count = std::count(slots.begin(), slots.end(), name);
-      require(count == 1 || (count == 0 && name == possible), place(key), describe(yaml_text(text)),
-              " found, a text that holds {", name, "} ", name == possible ? "at most " : "", "once is due");
+      const bool may_lack = name == allowed.possible;
+      require(count == 1 || (count == 0 && may_lack) || (count > 1 && allowed.repeats), place(key),
+              describe(yaml_text(text)), " found, a text that holds {", name, "} ",
+              may_lack          ? "at most once is due"
+              : allowed.repeats ? "is due"
+                                : "once is due");
     }
   }
 
   void check_judge(const JudgePrompt& asked, const std::string& key) const {
-    check_slots(key + ".prompt", asked.prompt, {"question", "answer"});
+    check_slots(key + ".prompt", asked.prompt, {.due = {"question", "answer"}, .repeats = true});
     require(asked.yes != asked.no, place(key + ".no"), describe(yaml_text(asked.no)),
             " found, another text than that of yes is due");
   }

@@ -36,7 +36,7 @@ def texts_of(file: Path) -> list[str]:
         return [text for row in csv.DictReader(rows) for column in COLUMNS[2:6] for text in row[column].split(";")]
 
 
-def write_model(folder: Path, texts: list[str], seed: int) -> None:
+def write_model(folder: Path, texts: list[str], seed: int, shape: dict) -> None:
     folder.mkdir(parents=True)
     with open(folder / "tokenizer.model", "wb") as out:
         sentencepiece.SentencePieceTrainer.train(
@@ -47,17 +47,18 @@ def write_model(folder: Path, texts: list[str], seed: int) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="LlamaTokenizer", add_bos_token=True)))
     torch.manual_seed(seed)
     words = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).get_piece_size()
-    LlamaForCausalLM(LlamaConfig(vocab_size=words, bos_token_id=1, eos_token_id=2, **SHAPE)).save_pretrained(folder)
+    config = LlamaConfig(vocab_size=words, bos_token_id=1, eos_token_id=2, **SHAPE | shape)
+    LlamaForCausalLM(config).save_pretrained(folder)
 
 
-def make_world(folder: Path, questions: int) -> dict[str, str]:
-    """Writes all of it; returns what a job needs set: key -> value."""
+def make_world(folder: Path, questions: int, primer: str = PRIMER, **shape: int) -> dict[str, Path]:
+    """Writes all of it; returns what a job needs set: key -> value. `shape` is that of all three models."""
     real = os.environ.get("HEADSWEEP_TRUTHFULQA")
     file = Path(real) if real else folder / "TruthfulQA.csv"
     if not real:
         write_questions(file, questions)
     for seed, name in enumerate(["model", "truth-judge", "info-judge"]):
-        write_model(folder / name, texts_of(file), seed)
-    (folder / "primer.txt").write_text(PRIMER)
+        write_model(folder / name, texts_of(file), seed, shape)
+    (folder / "primer.txt").write_text(primer)
     return {"model.folder": folder / "model", "behaviour.file": file, "evaluation.primer": folder / "primer.txt",
             "evaluation.judge.truth": folder / "truth-judge", "evaluation.judge.info": folder / "info-judge"}

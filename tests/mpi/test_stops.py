@@ -77,7 +77,7 @@ def test_no_block_begins_that_cannot_end_before_the_deadline(whole, tmp_path):
                   ["--deadline", str(int(time.time()) + 300)], ["--max-hours", "0.08"]):
         soon = sweep(job, runs, "--resume", *words)
         assert soon.returncode == 5, soon.stderr
-        assert "7 to do" in soon.stderr and len(parts(runs)) == 3
+        assert "8 to do" in soon.stderr and len(parts(runs)) == 3
     log.write_text(honest)
     done = sweep(job, runs, "--resume", "--deadline", str(int(time.time()) + 300), ranks=2)
     assert done.returncode == 0, done.stderr

@@ -203,7 +203,7 @@ def test_refusals(results, tmp_path):
     run("export", f"{results}:0", "-o", adapter)
     refused(3, "is there already", "export", f"{results}:1", "-o", adapter)
     refused(2, "-o FOLDER is missing", "export", f"{results}:1")
-    refused(3, "trial 9, 0 to 4 are there", "export", f"{results}:9", "-o", tmp_path / "other")
+    refused(3, "trial 9, 0 to 5 are there", "export", f"{results}:9", "-o", tmp_path / "other")
     other = tmp_path / "model"
     other.mkdir()
     for file in WORLD.glob("*"):

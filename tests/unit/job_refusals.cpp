@@ -244,9 +244,9 @@ TEST(JobRefusals, Judges) {
   judge("{truth: {folder: t, prompt: \"{question} {answr}\"}}",
         ".truth.prompt: unknown slot {answr} (did you mean 'answer'?); allowed: {question}, {answer}");
   judge("{truth: {folder: t, prompt: \"{answer}\"}}",
-        ".truth.prompt: the text \"{answer}\" found, a text that holds {question} once is due");
+        ".truth.prompt: the text \"{answer}\" found, a text that holds {question} is due");
   judge("{truth: t, info: {folder: i, prompt: \"{question}\"}}",
-        ".info.prompt: the text \"{question}\" found, a text that holds {answer} once is due");
+        ".info.prompt: the text \"{question}\" found, a text that holds {answer} is due");
 }
 
 TEST(JobRefusals, ValuesThatDoNotFitTogether) {

@@ -1,11 +1,15 @@
 """Peak memory of a sweep's rank against what `headsweep plan` says of it."""
 
 import re
+import sys
 import time
 from pathlib import Path
 
 from jobs import lora_job, small_job, write_job
-from place import Child, Place, on_ranks, run
+from place import ROOT, Child, Place, on_ranks, run
+
+sys.path.insert(0, str(ROOT / "tests" / "mpi"))
+from small_world import PRIMER, make_world  # noqa: E402
 
 TITLE = "Memory"
 TOLERANCE = 0.15
@@ -14,7 +18,7 @@ UNITS = {"KB": 1e-3, "MB": 1.0, "GB": 1e3}
 
 def planned_megabytes(place: Place, job: Path) -> float:
     """The sum of the sizes in plan's line on memory."""
-    line = next(line for line in run(place.headsweep, "plan", job).out.splitlines() if line.startswith("memory"))
+    line = next(line for line in run(place.headsweep, "plan", job).out.splitlines() if line.startswith("memory:"))
     return sum(float(size) * UNITS[unit] for size, unit in re.findall(r"([\d.]+) (KB|MB|GB)", line))
 
 
@@ -27,6 +31,26 @@ def measure_job(place: Place, job: Path) -> dict:
         time.sleep(0.02)
     child.wait()
     return dict(planned=planned_megabytes(place, job), peak=peak)
+
+
+def paper_job(place: Place, lanes: int, judge: str) -> Path:
+    """One block of the paper's formats: a primer before each question, answers and multiple choice, judges."""
+    folder = place.folder(f"memory-paper{lanes}-{judge}")
+    shape = dict(hidden_size=512, intermediate_size=1376, num_hidden_layers=8, max_position_embeddings=1024)
+    world = make_world(folder, 200, primer=PRIMER * 5, **shape)
+    heads = ", ".join(f"L0.H{head}" for head in range(8))
+    judges = f"{{truth: {world['evaluation.judge.truth']}, info: {world['evaluation.judge.info']}}}"
+    job = folder / "job.yaml"
+    job.write_text(f"""extends: {ROOT}/jobs/paper.yaml
+model: {{folder: {world['model.folder']}, device: cpu, precision: f32}}
+behaviour: {{file: {world['behaviour.file']}}}
+locations: {{some: {{heads: [{heads}]}}}}
+edits: [{{optimal: {{at: [some], tau: [{', '.join(f'0.{k + 1}' for k in range(lanes))}]}}}}]
+training: {{learning_rate: {{8: 0.001}}, pairs_per_question: 1, epochs: 1}}
+evaluation: {{primer: {world['evaluation.primer']}, judge: {judges if judge == 'models' else judge}, questions: 16}}
+run: {{lanes: {lanes}, prefixes: recomputed}}
+""")
+    return job
 
 
 def pairs_of_heads(count: int) -> dict[str, dict]:
@@ -66,6 +90,8 @@ def measure(place: Place) -> dict:
     for lanes in [] if place.quick else [1, 8]:
         file = place.folder(f"memory-small{lanes}") / "job.yaml"
         jobs[f"small, {lanes} lanes"] = small_job(file, place.model("small"), [0], lanes)
+    for judge in [] if place.quick else ["none", "models"]:
+        jobs[f"the paper's formats, judge: {judge}, 8 lanes"] = paper_job(place, 8, judge)
     for rank in [] if place.quick else [4, 64]:
         file = place.folder(f"memory-lora{rank}") / "job.yaml"
         jobs[f"built-in model, 4 lanes of LoRA of rank {rank}"] = lora_job(file, rank, 4)
