@@ -115,7 +115,7 @@ struct GenerateOptions {
 struct Answer {
   std::vector<int> ids;  ///< as generated, without the end token
   std::string text;      ///< of the ids, cut after `stop` and by the marks
-  bool ended = false;    ///< by the model's end token
+  int end = -1;          ///< the model's token that ended it; -1: none did
 };
 /// Greedy answers of K lanes to prompts: [K][N], ended by the end token, after `stop`, by the marks, or at
 /// `max_new_tokens`.

@@ -34,7 +34,8 @@ struct ModelConfig {
   bool qkv_bias = false;    ///< queries, keys and values have biases (qwen2)
   bool head_norms = false;  ///< each query and key head has a norm with a gain before it is turned (qwen3)
   bool tied = false;        ///< the output matrix is the embedding
-  int bos = -1, eos = -1;   ///< -1: none
+  int bos = -1, eos = -1;   ///< -1: none; of several end tokens the first
+  std::vector<int> ends;    ///< all end tokens
   [[nodiscard]] int width() const { return heads * head_dim; }        ///< C
   [[nodiscard]] int kv_width() const { return kv_heads * head_dim; }  ///< of keys, and of values
 };

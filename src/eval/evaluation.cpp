@@ -103,7 +103,7 @@ struct Evaluation::State {
         inputs, pack_places(inputs, material, material.drifted, EditFrom::all), LaneEdits{}, Tick{});
     for (const Answer& answer : answers[0]) {
       material.own_answers.push_back(answer.ids);
-      if (answer.ended) material.own_answers.back().push_back(inputs.weights.config.eos);
+      if (answer.end >= 0) material.own_answers.back().push_back(answer.end);
     }
   }
 

@@ -11,8 +11,9 @@ namespace {
 /// Takes the tokens of all rows (lane by lane, prompt by prompt) and ends each answer where it ends.
 class Listener {
  public:
-  Listener(const Tokenizer& tokenizer, int end_token, const GenerateOptions& options, std::size_t rows)
-      : tokenizer_(tokenizer), end_token_(end_token), options_(options), answers_(rows), going_(rows) {
+  Listener(const Tokenizer& tokenizer, const std::vector<int>& ends, const GenerateOptions& options,
+           std::size_t rows)
+      : tokenizer_(tokenizer), ends_(ends), options_(options), answers_(rows), going_(rows) {
     std::iota(going_.begin(), going_.end(), 0);
   }
 
@@ -48,8 +49,10 @@ class Listener {
 
  private:
   bool ends_with(Answer& answer, int id) const {
-    answer.ended = id == end_token_;
-    if (answer.ended) return true;
+    if (std::find(ends_.begin(), ends_.end(), id) != ends_.end()) {
+      answer.end = id;
+      return true;
+    }
     answer.ids.push_back(id);
     const AnswerMarks& marks = options_.marks;
     if (options_.stop.empty() && marks.after.empty() && marks.before.empty()) return false;
@@ -64,7 +67,7 @@ class Listener {
   }
 
   const Tokenizer& tokenizer_;
-  int end_token_;
+  const std::vector<int>& ends_;
   const GenerateOptions& options_;
   std::vector<Answer> answers_;
   std::vector<std::size_t> going_;  ///< rows that have not ended
@@ -113,7 +116,7 @@ std::vector<std::vector<Answer>> answer_prompts(const Weights& weights, const To
   std::vector<std::vector<Answer>> answers(static_cast<std::size_t>(edits.lanes));
   for (const TokenBatch& batch : batches) {
     const std::size_t rows = answers.size() * static_cast<std::size_t>(batch.trees);
-    Listener listener(tokenizer, weights.config.eos, options, rows);
+    Listener listener(tokenizer, weights.config.ends, options, rows);
     answer_batch(weights, batch, edits, options, listener);
     auto more = listener.finish(answers.size());
     for (std::size_t lane = 0; lane < answers.size(); ++lane)

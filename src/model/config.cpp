@@ -38,16 +38,18 @@ enum class Window {
 struct Family {
   const char* name;
   Window window;
+  int positions;  ///< tokens of the longest text, where config.json does not say it
   bool qkv_bias = false, head_norms = false;
   int head_dim = 0;  ///< where config.json does not give it; 0: hidden_size / num_attention_heads
 };
 constexpr Family families[] = {
-    {.name = "llama", .window = Window::never},
-    {.name = "mistral", .window = Window::given},
-    {.name = "qwen2", .window = Window::asked, .qkv_bias = true},
-    {.name = "qwen3", .window = Window::asked, .head_norms = true, .head_dim = 128}};
+    {.name = "llama", .window = Window::never, .positions = 2048},
+    {.name = "mistral", .window = Window::given, .positions = 131072},
+    {.name = "qwen2", .window = Window::asked, .positions = 32768, .qkv_bias = true},
+    {.name = "qwen3", .window = Window::asked, .positions = 32768, .head_norms = true, .head_dim = 128}};
 /// What transformers takes where config.json does not say it.
 constexpr int usual_window = 4096, usual_first_windowed_layer = 28;
+constexpr double usual_norm_eps = 1e-6;
 
 const Family& read_family(const Json& config, const std::string& where) {
   const std::string name = json_text(config, "model_type", where);
@@ -84,14 +86,18 @@ int read_window(const Json& config, const Family& family, const std::string& whe
   return used ? std::min(all, window) : all;
 }
 
-/// The first of a list of ids, one id, or -1 for none.
-int read_token(const Json& config, const std::string& key, const std::string& where, int vocab) {
-  if (!given(config, key)) return -1;
+/// A list of ids, or one; empty for none.
+std::vector<int> read_tokens(const Json& config, const std::string& key, const std::string& where,
+                             int vocab) {
+  if (!given(config, key)) return {};
   const Json& value = config[key];
   require(!value.is_array() || !value.empty(), where, ": ", key, " is an empty list");
-  const Json first{{key, value.is_array() ? value[0] : value}};
-  return static_cast<int>(json_integer(first, key, where, 0, vocab - 1));
+  std::vector<int> ids;
+  for (const Json& id : value.is_array() ? value : Json::array({value}))
+    ids.push_back(static_cast<int>(json_integer(Json{{key, id}}, key, where, 0, vocab - 1)));
+  return ids;
 }
+int first_of(const std::vector<int>& ids) { return ids.empty() ? -1 : ids.front(); }
 
 }  // namespace
 
@@ -138,7 +144,10 @@ ModelConfig read_config(const std::filesystem::path& folder) {
   config.hidden = count("hidden_size", most_width);
   config.intermediate = count("intermediate_size", most_width);
   config.vocab = count("vocab_size", most_vocab);
-  config.max_tokens = read_window(json, family, where, count("max_position_embeddings", most_positions));
+  config.max_tokens =
+      read_window(json, family, where,
+                  given(json, "max_position_embeddings") ? count("max_position_embeddings", most_positions)
+                                                         : family.positions);
   config.qkv_bias = family.qkv_bias;
   config.head_norms = family.head_norms;
   require(config.heads % config.kv_heads == 0, where, ": num_attention_heads = ", config.heads,
@@ -155,12 +164,13 @@ ModelConfig read_config(const std::filesystem::path& folder) {
   require(config.head_dim % 2 == 0, where, ": head_dim = ", config.head_dim,
           ", an even number is due (rotary positions turn pairs)");
   read_rope(json, where, config);
-  config.norm_eps = json_number(json, "rms_norm_eps", where);
+  config.norm_eps = given(json, "rms_norm_eps") ? json_number(json, "rms_norm_eps", where) : usual_norm_eps;
   require(config.norm_eps > 0 && config.norm_eps < 1, where, ": rms_norm_eps = ", config.norm_eps,
           ", a number between 0 and 1 is due");
   config.tied = json.contains("tie_word_embeddings") && json_flag(json, "tie_word_embeddings", where);
-  config.bos = read_token(json, "bos_token_id", where, config.vocab);
-  config.eos = read_token(json, "eos_token_id", where, config.vocab);
+  config.bos = first_of(read_tokens(json, "bos_token_id", where, config.vocab));
+  config.ends = read_tokens(json, "eos_token_id", where, config.vocab);
+  config.eos = first_of(config.ends);
   return config;
 }
 

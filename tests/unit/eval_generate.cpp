@@ -99,20 +99,20 @@ TEST(GenerateEnds, AfterTheStopTextAtTheEndTokenOrAtTheLimit) {
   Prompts prompts;
   const auto long_answers = prompts.answers({}, {.max_new_tokens = 12, .stop = ""});
   const auto stopped = prompts.answers({}, {.max_new_tokens = 12, .stop = "."});
-  prompts.weights.config.eos = prompts.world.tokenizer->encode(".", "test").back();
+  prompts.weights.config.ends = {1, prompts.world.tokenizer->encode(".", "test").back()};
   const auto ended = prompts.answers({}, {.max_new_tokens = 12, .stop = ""});
   int cut = 0;
   for (std::size_t i = 0; i < prompts.ids.size(); ++i) {
     const std::vector<int>& all = long_answers[0][i].ids;
     ASSERT_EQ(all.size(), 12U);
-    const auto end = std::find(all.begin(), all.end(), prompts.weights.config.eos);
+    const auto end = std::find(all.begin(), all.end(), prompts.weights.config.ends.back());
     const bool found = end != all.end();
     cut += found ? 1 : 0;
     EXPECT_EQ(ended[0][i].ids, std::vector<int>(all.begin(), end));
-    EXPECT_EQ(ended[0][i].ended, found);
+    EXPECT_EQ(ended[0][i].end >= 0, found);
     EXPECT_EQ(ended[0][i].text, prompts.world.tokenizer->decode(ended[0][i].ids));
     EXPECT_EQ(stopped[0][i].ids, std::vector<int>(all.begin(), found ? end + 1 : end));
-    EXPECT_FALSE(stopped[0][i].ended);
+    EXPECT_EQ(stopped[0][i].end, -1);
     if (found) EXPECT_EQ(stopped[0][i].text.back(), '.');
   }
   EXPECT_GT(cut, 3);

@@ -38,6 +38,7 @@ TEST(ModelConfiguration, BothSpellings) {
   EXPECT_EQ(old.norm_eps, 1e-6);
   EXPECT_EQ(old.bos, 1);
   EXPECT_EQ(old.eos, 2);
+  EXPECT_EQ(old.ends, (std::vector<int>{2, 3}));
   EXPECT_FALSE(old.tied);
 
   json.erase("rope_theta");
@@ -46,6 +47,8 @@ TEST(ModelConfiguration, BothSpellings) {
   json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 7.5}};
   json["head_dim"] = 12;
   json["eos_token_id"] = nullptr;
+  json.erase("max_position_embeddings");  // what transformers takes then
+  json.erase("rms_norm_eps");
   json["tie_word_embeddings"] = true;
   json.erase("num_key_value_heads");
   json.erase("bos_token_id");
@@ -54,6 +57,9 @@ TEST(ModelConfiguration, BothSpellings) {
   EXPECT_EQ(recent.width(), 48);
   EXPECT_EQ(recent.kv_heads, 4);
   EXPECT_EQ(recent.eos, -1);
+  EXPECT_TRUE(recent.ends.empty());
+  EXPECT_EQ(recent.max_tokens, 2048);
+  EXPECT_EQ(recent.norm_eps, 1e-6);
   EXPECT_EQ(recent.bos, -1);
   EXPECT_TRUE(recent.tied);
 }
@@ -82,7 +88,6 @@ const std::vector<Change>& bad_changes() {
       {"intermediate_size", "null", "intermediate_size = null, a whole number from 1 to 1048576 is due"},
       {"vocab_size", "18446744073709551615",
        "vocab_size = 18446744073709551615, a whole number from 1 to 4194304 is due"},
-      {"max_position_embeddings", "", "'max_position_embeddings' is missing"},
       {"num_key_value_heads", "null", "num_key_value_heads = null, a whole number from 1 to 1024 is due"},
       {"num_key_value_heads", "3", "num_attention_heads = 4 is no multiple of num_key_value_heads = 3"},
       {"hidden_size", "30",
@@ -102,7 +107,7 @@ const std::vector<Change>& bad_changes() {
       {"rope_parameters", R"({"rope_type":"default","rope_theta":1e4})", "rope_theta is 500000 and 10000"},
       {"rope_parameters", "1", "rope_parameters: 1 found, an object is due"},
       {"rms_norm_eps", "0", "rms_norm_eps = 0, a number between 0 and 1 is due"},
-      {"rms_norm_eps", "null", "rms_norm_eps = null, a number is due"},
+      {"rms_norm_eps", "true", "rms_norm_eps = true, a number is due"},
       {"tie_word_embeddings", "1", "tie_word_embeddings = 1, true or false is due"},
       {"eos_token_id", "61", "eos_token_id = 61, a whole number from 0 to 60 is due"},
       {"eos_token_id", "[]", "eos_token_id is an empty list"},
