@@ -55,7 +55,7 @@ def test_a_plan_needs_no_tokenizer(tmp_path):
     job = write_job(tmp_path, **{f"folder: {WORLD}": f"folder: {folder}"})
     done = headsweep("plan", job)
     assert done.returncode == 0, done.stderr
-    assert "tokens: estimated at four bytes each" in done.stdout and "trials: 18" in done.stdout
+    assert "tokens: estimated at four bytes each" in done.stdout and "trials: 19" in done.stdout
     text, tokens = shown(job)["generation"]
     assert tokens == f"{-(-len(text) // 4)} tokens, estimated"
     refused = sweep(job, tmp_path / "runs")
