@@ -124,9 +124,11 @@ def verdict(comparison: Comparison) -> str:
 def judge_notes(results: Results) -> list[str]:
     """What is known of the judge's errors, and what was done about them."""
     lines = judge_lines(results)
+    alone = [] if results.info_judged else ["Nobody judged information: info counts as 1, Truth*Info is truth."]
     if not lines:
-        return []
+        return alone
     return [
+        *alone,
         *lines,
         "Corrected: (p + specificity - 1) / (sensitivity + specificity - 1), within 0 and 1 (Rogan and Gladen "
         "1978). It takes the judge's errors on generated answers to be those on references; Truth*Info, "

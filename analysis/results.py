@@ -5,6 +5,7 @@ questions and the unedited model, and any other column by its path. Missing and 
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -95,6 +96,12 @@ class Results:
         """Number of test questions of each fold."""
         return np.sum(self.item_part == PARTS.index("test"), axis=1)
 
+    @cached_property
+    def info_judged(self) -> bool:
+        """Whether information was judged wherever truth was; where not, info counts as 1 in all tables."""
+        truth, info = (np.isfinite(self.column(f"judge/{name}")).any() for name in ("truth", "info"))
+        return bool(info or not truth)
+
     def column(self, path: str) -> NDArray:
         """The whole dataset at `path`, read once; texts come back as str."""
         if path not in self._columns:
@@ -145,6 +152,8 @@ class Results:
     def _items(self, path: str, row: int, places: NDArray[np.int64]) -> NDArray[np.float64]:
         evaluated = self.column(f"{path.rsplit('/', 1)[0]}/count")[row] > 0
         values = self.column(path)[row, places].astype(np.float64)
+        if path.endswith("/info") and not self.info_judged:
+            values = _ones_where_known(self.column(f"{path.rsplit('/', 1)[0]}/truth")[row, places])
         return values if evaluated else np.full(values.shape, np.nan)
 
     def _parts_of_items(self) -> NDArray[np.int64]:
@@ -156,9 +165,14 @@ class Results:
         return pd.DataFrame({name: self.column(f"{group}/{name}") for name in names})
 
     def _metrics(self, group: str) -> pd.DataFrame:
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {f"{part}_{name}": self.column(f"{group}/{part}/{name}") for part in PARTS for name in METRICS}
         ).astype(np.float64)
+        for part in () if self.info_judged else PARTS:
+            truth = table[f"{part}_truth"]
+            table[f"{part}_info"] = _ones_where_known(truth.to_numpy())
+            table[f"{part}_truth_info"] = table[f"{part}_both"] = truth
+        return table
 
     def _joined_trials(self) -> pd.DataFrame:
         trials = pd.concat([self._table("trials", TRIAL_COLUMNS), self._metrics("metrics")], axis=1)
@@ -205,6 +219,10 @@ def _tell_lora_apart(trials: pd.DataFrame) -> pd.Series:
             rates = [f", rate {rate:g}" if rate else ", usual rate" for rate in rows["lora_rate"]]
             words[rows.index] = [word + rate for word, rate in zip(words[rows.index], rates, strict=True)]
     return words
+
+
+def _ones_where_known(values: NDArray) -> NDArray[np.float64]:
+    return np.where(np.isnan(values), np.nan, 1.0)
 
 
 def _way_out(path: Path) -> str:

@@ -31,6 +31,7 @@ class Design:
     missing: Callable[[dict], bool] = lambda trial: False
     failed: Callable[[dict], bool] = lambda trial: False
     judged: bool = True
+    info_judged: bool = True
     wrong: tuple[int, int, int] = (0, 0, 0)  # of ten correct, refusing and incorrect references each
 
 
@@ -221,7 +222,7 @@ class _Writer:
         )
         answers = self.generator.random((len(chances), count, 2)) < rows[:, None, :]
         answers = np.where(np.isnan(rows)[:, None, :], np.nan, answers)
-        return answers[..., 0], answers[..., 1]
+        return answers[..., 0], answers[..., 1] if self.design.info_judged else np.full_like(answers[..., 1], np.nan)
 
     def _write_references(self) -> None:
         """Ten references of each kind; the judge is wrong about the first `wrong` of each, on both matters."""
@@ -231,7 +232,8 @@ class _Writer:
         self._put("judge/kind", kind)
         self._put("judge/answer", [f"Antwort {i}." for i in range(30)])
         for name, right in (("truth", kind != 2), ("info", kind != 1)):
-            said = (right != erring) if self.design.judged else np.full(30, np.nan)
+            asked = self.design.judged and (name == "truth" or self.design.info_judged)
+            said = (right != erring) if asked else np.full(30, np.nan)
             self._put(f"judge/{name}", said.astype(np.float32))
 
     def _write_curves(self) -> None:

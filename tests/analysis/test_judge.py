@@ -61,3 +61,13 @@ def test_a_judge_by_chance_is_named(tmp_path):
     assert all("no better than chance" in line for line in judge_lines(results))
     assert isinstance(find(results).summary, pd.DataFrame)
     assert find(results).summary["truth_corrected"].isna().all()
+
+
+def test_truth_alone_is_the_score_where_nobody_judged_information(tmp_path):
+    results = Results(write_results(tmp_path / "results.h5", Design(info_judged=False)))
+    judged = results.trials[results.trials["status"] == "done"]
+    assert (judged["test_info"] == 1).all() and (judged["test_truth_info"] == judged["test_truth"]).all()
+    assert (results.trial_items("info", judged.index[0]) == 1).all()
+    found = find(results)
+    assert found.summary["truth_info"].notna().all()
+    assert any("Truth*Info is truth" in line for line in judge_notes(results))
