@@ -23,6 +23,7 @@ class Quality:
     specificity: float  # share of no among the others
     positives: int
     negatives: int
+    negative_texts: int = 0  # how many of these differ: refusals are often one and the same
 
     @property
     def is_known(self) -> bool:
@@ -50,7 +51,8 @@ def judge_quality(results: Results) -> dict[str, Quality]:
     """Of `truth` and of `info`."""
     kind = results.column("judge/kind")
     right = {"truth": kind != INCORRECT, "info": kind != REFUSAL}
-    return {name: _quality(results.column(f"judge/{name}"), right[name]) for name in MATTERS}
+    texts = results.column("judge/answer")
+    return {name: _quality(results.column(f"judge/{name}"), right[name], texts) for name in MATTERS}
 
 
 def needs_correction(results: Results) -> bool:
@@ -77,15 +79,15 @@ def judge_lines(results: Results) -> list[str]:
             continue
         text = (
             f"judge ({who}): of {quality.positives} references that are {MATTERS[name]} it says so of "
-            f"{100 * quality.sensitivity:.1f} %, of {quality.negatives} that are not it denies it of "
-            f"{100 * quality.specificity:.1f} %"
+            f"{100 * quality.sensitivity:.1f} %, of {quality.negatives} that are not ({quality.negative_texts} "
+            f"different texts) it denies it of {100 * quality.specificity:.1f} %"
         )
         chance = quality.sensitivity + quality.specificity <= 1.0
         lines.append(text + ("; no better than chance, so nothing is corrected" if chance else ""))
     return lines
 
 
-def _quality(said: NDArray, right: NDArray[np.bool_]) -> Quality:
+def _quality(said: NDArray, right: NDArray[np.bool_], texts: NDArray) -> Quality:
     judged = np.isfinite(said)
     positive, negative = (said[judged & some].astype(np.float64) for some in (right, ~right))
     return Quality(
@@ -93,4 +95,5 @@ def _quality(said: NDArray, right: NDArray[np.bool_]) -> Quality:
         specificity=float(1.0 - negative.mean()) if negative.size else np.nan,
         positives=int(positive.size),
         negatives=int(negative.size),
+        negative_texts=len(set(texts[judged & ~right])),
     )

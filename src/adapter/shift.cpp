@@ -57,9 +57,12 @@ std::vector<EditLayer> read_shift(const ShiftFiles& files, const ModelConfig& co
     layer.layer = head.layer;
     layer.b.resize(static_cast<std::size_t>(config.width()));
     const double scale = files.alpha * sigma[row] / std::sqrt(squares);
-    for (std::size_t i = 0; i < width; ++i)
-      layer.b[static_cast<std::size_t>(head.index) * width + i] =
-          static_cast<float>(scale * directions[row * width + i]);
+    for (std::size_t i = 0; i < width; ++i) {
+      float& value = layer.b[static_cast<std::size_t>(head.index) * width + i];
+      value = static_cast<float>(scale * directions[row * width + i]);
+      require(std::isfinite(value), to_text(head), ": alpha = ", files.alpha, " and sigma = ", sigma[row],
+              " give a shift that is not finite");
+    }
   }
   std::vector<EditLayer> edit;
   for (auto& [index, layer] : layers) edit.push_back(std::move(layer));

@@ -30,6 +30,7 @@ ExitCode run_answers(const CommandLine& line) {
   if (!read_words(line, syntax, values)) return ExitCode::done;
   if (values.count("output") == 0) throw BadUsage("-o FILE.jsonl is missing: where do the answers go?");
   const std::string output = values["output"].as<std::string>();
+  require(!std::filesystem::exists(output), output, ": is there already");
   const ResultsFile results(values["RESULTS"].as<std::vector<std::string>>().front());
   std::string text;
   int count = 0;

@@ -34,9 +34,11 @@ ExitCode run_eval(const CommandLine& line) {
       .output = values["output"].as<std::string>(),
       .job_changes = job_changes(values),
       .command_line = line.text()};
+  Stop::install();
   const Gathered gathered = evaluate_edits(eval);
   std::cout << eval.output.string() << ": " << gathered.done << " trials done, " << gathered.failed
             << " failed, " << gathered.missing << " missing" << std::endl;
+  if (Stop::level() != Stop::Level::none) return ExitCode::stopped;
   return gathered.failed > 0 ? ExitCode::trials_failed : ExitCode::done;
 }
 

@@ -28,9 +28,12 @@ ExitCode run_extend(const CommandLine& line) {
   if (!read_words(line, syntax(), values)) return ExitCode::done;
   const std::string folder = values["FOLDER"].as<std::vector<std::string>>().front();
   const std::string job = values["JOB"].as<std::vector<std::string>>().front();
-  const auto [before, after] = extend_sweep(folder, job, job_changes(values));
+  const std::vector<std::string> changes = job_changes(values);
+  const auto [before, after] = extend_sweep(folder, job, changes);
+  std::string words;
+  for (const std::string& change : changes) words += " --set '" + change + "'";
   std::cout << folder << ": " << after << " trials, " << before << " of them were there; go on with: run "
-            << job << " -o " << folder << " --resume" << std::endl;
+            << job << " -o " << folder << " --resume" << words << std::endl;
   return ExitCode::done;
 }
 

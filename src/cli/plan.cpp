@@ -105,7 +105,10 @@ struct Pace {
 
 /// By a rate of FLOPs.
 Pace assumed_pace(const JobSpec& job, const DataSize& data, const options::variables_map& values) {
-  const bool on_gpu = job.model.device == Device::cuda;
+  // bfloat16 is for GPUs, whatever the machine that plans has.
+  const bool automatic = job.model.device == Device::automatic;
+  const bool on_gpu =
+      job.model.device == Device::cuda || (automatic && job.model.precision == Precision::bf16);
   const double rate = values.count("gflops") > 0 ? values["gflops"].as<double>() * 1e9
                       : on_gpu                   ? gpu_rate
                                                  : usual_share * measure_flops(job.run.threads);
@@ -113,8 +116,10 @@ Pace assumed_pace(const JobSpec& job, const DataSize& data, const options::varia
   const double usual = on_gpu ? gpu_rows : cpu_rows;
   const double rows = values.count("rows") > 0 ? values["rows"].as<double>() : usual;
   if (!(rows >= 0)) throw BadUsage("--rows is at least 0");
-  return {.text = cat(std::round(rate / 1e9),
-                      " GFLOP/s a rank in large products; any takes as long as one of ", rows, " rows more"),
+  const bool guessed = on_gpu && values.count("gflops") == 0;
+  return {.text = cat(std::round(rate / 1e9), " GFLOP/s a rank",
+                      guessed ? " (an H100 in bf16; others by --gflops)" : "",
+                      " in large products; any takes as long as one of ", rows, " rows more"),
           .seconds = [=](const Plan& plan, const Block& block) {
             return block_cost(job, data, plan, block, rows) / rate;
           }};

@@ -28,7 +28,7 @@ class CsvReader {
 
   std::vector<CsvRecord> run() {
     std::vector<CsvRecord> records;
-    while (!rest_.empty()) records.push_back(read_record());
+    while (rest_.find_first_not_of("\r\n") != std::string_view::npos) records.push_back(read_record());
     return records;
   }
 

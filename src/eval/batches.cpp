@@ -38,7 +38,7 @@ TokenTree reference_tree(const TokenizedQuestion& question, EditFrom from) {
 TokenTree own_answer_tree(const std::vector<int>& prompt, const std::vector<int>& answer, EditFrom from) {
   return {.prompt = prompt,
           .answers = {answer},
-          .edit_start = edit_start(from, Purpose::text, static_cast<int>(prompt.size()))};
+          .edit_start = edit_start(from, Purpose::generation, static_cast<int>(prompt.size()))};
 }
 
 std::size_t tokens_of(const TokenTree& tree) {

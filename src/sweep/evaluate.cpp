@@ -25,15 +25,20 @@ struct EvalInputs {
   const Texts& texts;
 };
 
-/// The new job with what belongs to the edits: the tokens from which they act, and what their gates read.
+/// The new job with what belongs to the edits: the tokens from which they act, what their gates read, and
+/// what their strengths mean.
 JobSpec read_eval_job(const EvalOptions& options, const ResultsFile& results) {
   JobSpec job = read_job(options.job, options.job_changes);
   const JobSpec made = job_of(results, options.trials.results);
   job.training.edit_from = made.training.edit_from;
   job.training.read = made.training.read;
+  job.training.log_prob = made.training.log_prob;
   job.iti.edit_from = made.iti.edit_from;
   return job;
 }
+
+/// Thrown inside a group of lanes that has to be given up.
+struct GiveUp {};
 
 constexpr const char* provenance_key = "eval.edits_of";
 
@@ -60,20 +65,31 @@ void require_fits(const EvalInputs& in) {
           in.made.plan.folds);
 }
 
-/// Refuses a split that measures an edit on questions that have made it. A question is known by id and text.
+/// Refuses a split that measures an edit on questions that have made it: those that trained it, and those
+/// that its heads and strength were chosen on. A question is known by its text: another file may number it
+/// anew.
 void require_unseen(const EvalInputs& in, int fold) {
   const auto at = static_cast<std::size_t>(fold);
-  std::set<std::pair<std::string, std::string>> trained;
-  for (const QuestionRow& row : in.made.questions)
-    if (row.part.at(at) == SplitPart::train) trained.emplace(row.id, row.text);
+  std::map<std::string_view, SplitPart> known;
+  for (const QuestionRow& row : in.made.questions) known.emplace(strip_blanks(row.text), row.part.at(at));
   const auto& questions = in.texts.behaviour.questions;
   for (std::size_t i = 0; i < questions.size(); ++i) {
+    const auto before = known.find(strip_blanks(questions[i].text));
+    if (before == known.end()) continue;
     const SplitPart part = in.texts.splits[at].part_of[i];
-    require(part == SplitPart::train || !trained.contains({questions[i].id, questions[i].text}), in.job.file,
-            ": question '", questions[i].id, "' is in part ", to_text(part),
-            ", but has trained the edits of ", in.options.trials.results.string(),
-            "; take its seed and split");
+    require(before->second == SplitPart::test || part == before->second || part == SplitPart::train,
+            in.job.file, ": question '", questions[i].id, "' is in part ", to_text(part), ", but ",
+            before->second == SplitPart::train ? "has trained" : "validated", " the edits of ",
+            in.options.trials.results.string(), "; take its seed and split");
   }
+}
+
+/// An edit from elsewhere does not tell its questions.
+void tell_unknown_origin(const EvalInputs& in) {
+  if (in.made.questions.empty())
+    log_line(
+        cat(in.options.trials.results.string(),
+            ": does not say which questions its edits were made with; they may be among those measured"));
 }
 
 /// Trials measured together: lanes of one fold that can be restored together, by first edited layer, for the
@@ -122,7 +138,11 @@ std::vector<TrialRecord> measure_group(const EvalInputs& in, const Weights& weig
        .has_loss = kind != EditKind::iti,
        .log_prob = in.job.training.log_prob,
        .weights = weights},
-      ground.fold(first.fold), [] {}, records);
+      ground.fold(first.fold),
+      [] {
+        if (Stop::level() == Stop::Level::now) throw GiveUp{};
+      },
+      records);
   for (TrialRecord& record : records) {
     const std::string infinite = infinite_in(record);
     if (!infinite.empty()) mark_failed("evaluation", infinite, record);
@@ -195,7 +215,12 @@ Gathered evaluate(const EvalInputs& in, const std::vector<TrialId>& chosen, NewR
   for (const TrialId id : chosen) place_of.emplace(id, TrialId{static_cast<int>(place_of.size())});
   std::size_t measured = 0;
   for (const std::vector<TrialId>& trials : groups) {
-    out.put(header.identity, measure_group(in, weights, ground, trials));
+    if (Stop::level() != Stop::Level::none) break;
+    try {
+      out.put(header.identity, measure_group(in, weights, ground, trials));
+    } catch (const GiveUp&) {
+      break;
+    }
     Block block;
     for (const TrialId id : trials) {
       block.trials.push_back(place_of.at(id));
@@ -264,6 +289,7 @@ Gathered evaluate_edits(const EvalOptions& options) {
   std::set<int> folds;
   for (const TrialId id : chosen) folds.insert(made.plan.at(id).fold);
   for (const int fold : folds) require_unseen(in, fold);
+  tell_unknown_origin(in);
   return evaluate(in, chosen, out);
 }
 

@@ -19,8 +19,8 @@ def results(tmp_path_factory):
 
 def test_quality_by_hand(results):
     quality = judge_quality(results)
-    assert quality["truth"] == Quality(pytest.approx(17 / 20), pytest.approx(7 / 10), 20, 10)
-    assert quality["info"] == Quality(pytest.approx(15 / 20), pytest.approx(9 / 10), 20, 10)
+    assert quality["truth"] == Quality(pytest.approx(17 / 20), pytest.approx(7 / 10), 20, 10, 10)
+    assert quality["info"] == Quality(pytest.approx(15 / 20), pytest.approx(9 / 10), 20, 10, 10)
 
 
 def test_correction_inverts_the_errors_of_a_judge():

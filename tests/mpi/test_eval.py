@@ -1,4 +1,6 @@
 """`headsweep eval`: stored edits measured by another job; by their own job they leave what the sweep left."""
+import json
+
 import h5py
 import numpy
 import pytest
@@ -69,6 +71,18 @@ def test_other_questions(whole, tmp_path):
         assert b"  edit_from: all" in bytes(file.attrs["resolved_job"])  # an edit acts from where it was made for
     again = headsweep("eval", f"{tmp_path / 'other.h5'}:2", job, "-o", tmp_path / "again.h5")
     assert again.returncode == 3 and "which questions have trained them" in again.stderr
+
+
+def test_a_question_is_known_by_its_text(whole, tmp_path):
+    """The same questions under other names do not get past the split that has made the edits."""
+    job, folder = whole
+    rows = [json.loads(line) for line in (job.parent / "questions.jsonl").read_text().splitlines()]
+    renamed = tmp_path / "renamed.jsonl"
+    renamed.write_text("".join(json.dumps({**row, "id": f"other {i}"}) + "\n" for i, row in enumerate(rows[::-1])))
+    words = ("eval", f"{folder / 'results.h5'}:0", job, "-o", tmp_path / "x.h5", "--set", f"behaviour.file={renamed}")
+    evaluated(folder / "results.h5", "0", job, tmp_path / "same.h5", f"behaviour.file={renamed}")  # groups split them alike
+    refused = headsweep(*words, "--set", "seed=4")
+    assert refused.returncode == 3 and "the edits of" in refused.stderr
 
 
 def test_another_model_of_the_same_shape(whole, tmp_path):

@@ -39,7 +39,7 @@ TEST(Csv, FieldsAreThoseOfRfc4180) {
   EXPECT_EQ(records_of(""), Records{});
   EXPECT_EQ(records_of("a,b\nc"), (Records{{1, {"a", "b"}}, {2, {"c"}}}));
   EXPECT_EQ(records_of("a,b\r\nc,\r\n"), (Records{{1, {"a", "b"}}, {2, {"c", ""}}}));
-  EXPECT_EQ(records_of(",\n\n"), (Records{{1, {"", ""}}, {2, {""}}}));
+  EXPECT_EQ(records_of(",\n\na\r\n\n"), (Records{{1, {"", ""}}, {2, {""}}, {3, {"a"}}}));  // none at the end
   EXPECT_EQ(records_of("\"a,\"\"b\"\"\r\n,\n\",\"\"\nx,\" y\"\n\"\"\"\""),
             (Records{{1, {"a,\"b\"\r\n,\n", ""}}, {4, {"x", " y"}}, {5, {"\""}}}));
 }
@@ -112,7 +112,7 @@ TEST(TruthfulQa, RefusesBadRecordsWithTheirLine) {
       {header, ": no question, one a line is due"},
       {"Question,Question\n", ":1: column 'Question' stands twice"},
       {header + good + "T,C,Q,A,A\n", ":4: 5 fields, 7 are due, one for each column"},
-      {header + good + "\n", ":4: 1 field, 7 are due, one for each column"},
+      {header + good + "\n" + good, ":4: 1 field, 7 are due, one for each column"},
       {header + good + "T, ,Q,A,A,B,u\n", ":4: 'Category' is empty"},
       {header + good + "T,C,,A,A,B,u\n", ":4: 'Question' is empty"},
       {header + good + "T,C,Q, ,A,B,u\n", ":4: 'Best Answer' is empty"},

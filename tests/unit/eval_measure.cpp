@@ -36,7 +36,7 @@ struct Starts {
 Starts starts(EditFrom from, int prompt) {
   if (from == EditFrom::all) return {0, 0};
   if (from == EditFrom::last_prompt) return {prompt - 1, prompt - 1};
-  return {prompt + 1, 0};
+  return {prompt + 1, prompt - 1};
 }
 
 Choice plain_choice(const TokenizedQuestion& question, int start, const LaneEdits& edit) {
