@@ -46,19 +46,30 @@ struct Trees {
   static constexpr std::int64_t lanes = 8, trees = 4, prompt_tokens = 25, answer_tokens = 11, longest = 47;
   static constexpr std::int64_t tokens = trees * longest;
   static constexpr std::int64_t pairs = 25 * 26 / 2 + 2 * (25 * 11 + 11 * 12 / 2);
-  std::vector<std::int32_t> begin, prompt, own;
+  std::vector<std::int32_t> begin, prompt, none, own;
   Trees() {
     for (std::int32_t tree = 0; tree <= trees; ++tree)
       begin.push_back(tree * static_cast<std::int32_t>(longest));
     for (std::int64_t i = 0; i < tokens; ++i) {
       const std::int64_t place = i % longest, answer = (place - prompt_tokens) / answer_tokens;
       prompt.push_back(prompt_tokens);
+      none.push_back(0);
       own.push_back(
           static_cast<std::int32_t>(place < prompt_tokens ? 0 : prompt_tokens + answer * answer_tokens));
     }
   }
   [[nodiscard]] kernels::TreeLayout layout() const {
-    return {begin.data(), prompt.data(), own.data(), nullptr, nullptr, trees, tokens, tokens, longest};
+    return {.tree_begin = begin.data(),
+            .start = prompt.data(),
+            .middle = none.data(),
+            .middle_end = none.data(),
+            .own = own.data(),
+            .query = nullptr,
+            .query_begin = nullptr,
+            .trees = trees,
+            .tokens = tokens,
+            .queries = tokens,
+            .longest = longest};
   }
 };
 
@@ -108,24 +119,29 @@ void cached_attention(benchmark::State& state) {
   for (std::int32_t i = 0; i < n; ++i) first.push_back(i * prompt);
   std::iota(slot.begin(), slot.end(), 0);
   const std::int64_t size = number == Number::f32 ? 4 : 2;
-  const kernels::CachedAttention operation{queries.data(),
-                                           prompts.data(),
-                                           reinterpret_cast<std::byte*>(prompts.data()) + kept * size,
-                                           own.data(),
-                                           reinterpret_cast<std::byte*>(own.data()) + n * room * kept * size,
-                                           outputs.data(),
-                                           first.data(),
-                                           length.data(),
-                                           slot.data(),
-                                           n,
-                                           prompt,
-                                           generated,
-                                           room,
-                                           heads,
-                                           heads,
-                                           width,
-                                           kept,
-                                           2 * kept};
+  const auto second = [&](Floats& from, std::int64_t numbers) {
+    return reinterpret_cast<std::byte*>(from.data()) + numbers * size;
+  };
+  const kernels::CachedAttention operation{.queries = queries.data(),
+                                           .prompt_keys = prompts.data(),
+                                           .prompt_values = second(prompts, kept),
+                                           .keys = own.data(),
+                                           .values = second(own, n * room * kept),
+                                           .outputs = outputs.data(),
+                                           .start = first.data(),
+                                           .first = first.data(),
+                                           .length = length.data(),
+                                           .slot = slot.data(),
+                                           .shared = 0,
+                                           .n = n,
+                                           .longest = prompt,
+                                           .generated = generated,
+                                           .room = room,
+                                           .heads = heads,
+                                           .kv_heads = heads,
+                                           .width = width,
+                                           .query_stride = kept,
+                                           .prompt_stride = 2 * kept};
   for (auto _ : state) kernels::run(operation, number, 0, n, isa);
   const auto done = static_cast<double>(state.iterations() * n * heads);
   using benchmark::Counter;
