@@ -35,10 +35,7 @@ Judges load_judges_alone(const JobSpec& job, const Behaviour& behaviour, at::Dev
 
 std::vector<Reference> judge_references_alone(const Behaviour& behaviour, Judge& judge) {
   std::vector<Reference> references = references_of(behaviour);
-  std::vector<Reply> replies;
-  for (const Reference& reference : references)
-    replies.push_back({.question = reference.question, .answer = reference.answer});
-  const std::vector<Verdict> verdicts = judge.judge(replies, [] {});
+  const std::vector<Verdict> verdicts = judge_some(references, judge, [] {});
   for (std::size_t i = 0; i < references.size(); ++i) references[i].verdict = verdicts[i];
   return references;
 }

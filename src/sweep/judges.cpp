@@ -48,17 +48,24 @@ Judges load_judges(const World& world, const JobSpec& job, const Behaviour& beha
   });
 }
 
+std::vector<Verdict> judge_some(std::span<const Reference> references, Judge& judge,
+                                const std::function<void()>& tick) {
+  std::vector<Reply> replies;
+  for (const Reference& reference : references)
+    replies.push_back({.question = reference.question, .answer = reference.answer});
+  return judge.judge(replies, tick);
+}
+
 std::vector<Reference> judge_references(const World& world, const Behaviour& behaviour, Judge& judge) {
   static_assert(std::is_trivially_copyable_v<Verdict>);
   std::vector<Reference> references = references_of(behaviour);
   const auto begin_of = [&](int rank) {
     return references.size() * static_cast<std::size_t>(rank) / static_cast<std::size_t>(world.size());
   };
-  std::vector<Reply> replies;
-  for (std::size_t i = begin_of(world.rank()); i < begin_of(world.rank() + 1); ++i)
-    replies.push_back({.question = references[i].question, .answer = references[i].answer});
+  const std::span<const Reference> own(references.data() + begin_of(world.rank()),
+                                       references.data() + begin_of(world.rank() + 1));
   std::vector<Verdict> verdicts;
-  all_do(world, [&] { verdicts = judge.judge(replies, [&] { world.tick(); }); });
+  all_do(world, [&] { verdicts = judge_some(own, judge, [&] { world.tick(); }); });
   const std::string mine(reinterpret_cast<const char*>(verdicts.data()), verdicts.size() * sizeof(Verdict));
   bool gathered = false;
   world.gather(mine, [&](int owner, const std::string& sent) {

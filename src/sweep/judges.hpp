@@ -5,6 +5,7 @@
 #include <headsweep/comm.hpp>
 #include <headsweep/eval.hpp>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "sweep/stages.hpp"
@@ -28,6 +29,9 @@ Judges join_judges(const JobSpec& job, const Behaviour& behaviour, const OpenJud
 Judges load_judges(const World& world, const JobSpec& job, const Behaviour& behaviour, at::Device device,
                    bool strict);
 
+/// Verdicts on these references, in their order.
+std::vector<Verdict> judge_some(std::span<const Reference> references, Judge& judge,
+                                const std::function<void()>& tick);
 /// All references with their verdicts on rank 0, each judged by one rank; elsewhere none. Collective.
 std::vector<Reference> judge_references(const World& world, const Behaviour& behaviour, Judge& judge);
 

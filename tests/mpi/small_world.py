@@ -4,6 +4,7 @@ names it, else one of the same form made of the built-in world's questions."""
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import sentencepiece
@@ -18,16 +19,19 @@ SHAPE = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=4, num_atte
              max_position_embeddings=512, initializer_range=0.08)
 
 
+def built_in_questions(count: int) -> list[dict]:
+    return [json.loads(line) for line in (ROOT / "jobs" / "tinyworld" / "truthfulness.jsonl").read_text().splitlines()[:count]]
+
+
 def write_questions(file: Path, questions: int) -> None:
     """The built-in world's questions as TruthfulQA's file has its own."""
-    rows = map(json.loads, (ROOT / "jobs" / "tinyworld" / "truthfulness.jsonl").read_text().splitlines()[:questions])
     with open(file, "w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, COLUMNS)
         writer.writeheader()
-        for row in rows:
+        for row in built_in_questions(questions):
             correct = row["correct"] + ["I have no comment"]
             writer.writerow({"Type": "Adversarial", "Category": row["group"], "Question": row["question"],
-                             "Best Answer": row["correct"][0], "Correct Answers": "; ".join(correct),
+                             "Best Answer": row["best"], "Correct Answers": "; ".join(correct),
                              "Incorrect Answers": "; ".join(row["incorrect"]), "Source": "the built-in world"})
 
 
@@ -36,19 +40,22 @@ def texts_of(file: Path) -> list[str]:
         return [text for row in csv.DictReader(rows) for column in COLUMNS[2:6] for text in row[column].split(";")]
 
 
-def write_model(folder: Path, texts: list[str], seed: int, shape: dict) -> None:
-    folder.mkdir(parents=True)
-    with open(folder / "tokenizer.model", "wb") as out:
+def train_tokenizer(file: Path, texts: list[str]) -> int:
+    """As LLaMA-2's tokenizer.model; its number of tokens."""
+    with open(file, "wb") as out:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(texts), model_writer=out, model_type="bpe", vocab_size=600, byte_fallback=True,
             normalization_rule_name="identity", remove_extra_whitespaces=False, split_digits=True,
             allow_whitespace_only_pieces=True, character_coverage=0.995, num_threads=1, minloglevel=2,
             hard_vocab_limit=False)
-    (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="LlamaTokenizer", add_bos_token=True)))
+    return sentencepiece.SentencePieceProcessor(model_file=str(file)).get_piece_size()
+
+
+def write_model(folder: Path, seed: int, tokenizer: Path, shape: dict) -> None:
     torch.manual_seed(seed)
-    words = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).get_piece_size()
-    config = LlamaConfig(vocab_size=words, bos_token_id=1, eos_token_id=2, **SHAPE | shape)
-    LlamaForCausalLM(config).save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(bos_token_id=1, eos_token_id=2, **SHAPE | shape)).save_pretrained(folder)
+    shutil.copy(tokenizer, folder / "tokenizer.model")
+    (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="LlamaTokenizer", add_bos_token=True)))
 
 
 def make_world(folder: Path, questions: int, primer: str = PRIMER, **shape: int) -> dict[str, Path]:
@@ -57,8 +64,10 @@ def make_world(folder: Path, questions: int, primer: str = PRIMER, **shape: int)
     file = Path(real) if real else folder / "TruthfulQA.csv"
     if not real:
         write_questions(file, questions)
+    tokenizer = folder / "tokenizer.model"
+    shape["vocab_size"] = train_tokenizer(tokenizer, texts_of(file))
     for seed, name in enumerate(["model", "truth-judge", "info-judge"]):
-        write_model(folder / name, texts_of(file), seed, shape)
+        write_model(folder / name, seed, tokenizer, shape)
     (folder / "primer.txt").write_text(primer)
     return {"model.folder": folder / "model", "behaviour.file": file, "evaluation.primer": folder / "primer.txt",
             "evaluation.judge.truth": folder / "truth-judge", "evaluation.judge.info": folder / "info-judge"}

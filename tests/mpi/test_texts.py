@@ -1,6 +1,5 @@
 """What the model reads, from the user's files to the results: TruthfulQA's CSV, sentencepiece alone, a primer, the formats
 of a job; and a plan without a tokenizer."""
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -13,13 +12,9 @@ from transformers import AutoTokenizer
 
 from launch import ROOT
 from small_sweep import WORLD, headsweep, sweep, write_job
+from small_world import built_in_questions, write_questions
 
-COLUMNS = ["Type", "Category", "Question", "Best Answer", "Correct Answers", "Incorrect Answers", "Source"]
 QUICKSTART = ROOT / "jobs" / "quickstart.yaml"
-
-
-def questions(count: int) -> list[dict]:
-    return [json.loads(line) for line in (WORLD / "truthfulness.jsonl").read_text().splitlines()[:count]]
 
 
 def shown(job: Path) -> dict[str, tuple[str, str]]:
@@ -42,7 +37,7 @@ def test_texts_are_shown_as_the_model_reads_them():
         assert list(map(int, listed)) == ids, label
         assert sum(map(int, tokens.split(" tokens:")[0].split(" + "))) == len(ids)
     question = texts["generation"][0].removeprefix("Q: ").removesuffix(" A:")
-    row = next(row for row in questions(720) if row["question"] == question)
+    row = next(row for row in built_in_questions(720) if row["question"] == question)
     assert texts["training, correct, the best"][0] == f"Q: {question} A: {row['correct'][0]}"
     assert texts["multiple choice, incorrect"][0] == f"Q: {question} A: {row['incorrect'][-1]}"
     assert texts["probe, true"][0].startswith(f"Q: {question} A: {row['correct'][0]} Q: ")
@@ -65,7 +60,7 @@ def test_a_plan_needs_no_tokenizer(tmp_path):
 @pytest.fixture
 def formatted(tmp_path) -> Path:
     """A job in all the formats of ITI's code, on a CSV file and a model whose tokenizer is sentencepiece's."""
-    rows = questions(40)
+    rows = built_in_questions(40)
     world = tmp_path / "world"
     world.mkdir()
     for name in ("config.json", "model.safetensors"):
@@ -77,12 +72,7 @@ def formatted(tmp_path) -> Path:
             normalization_rule_name="identity", remove_extra_whitespaces=False, num_threads=1, minloglevel=2)
     (world / "tokenizer_config.json").write_text(json.dumps(dict(
         tokenizer_class="LlamaTokenizer", legacy=False, add_bos_token=True, bos_token="<s>", eos_token="</s>", unk_token="<unk>")))
-    with open(tmp_path / "questions.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            correct = "; ".join([*row["correct"], "I have no comment"])
-            writer.writerow(["Adversarial", row["group"], row["question"], row["best"], correct, "; ".join(row["incorrect"]), ""])
+    write_questions(tmp_path / "questions.csv", 40)
     (tmp_path / "primer.txt").write_text("Q: 1?\nA: 1\n\n")
     return write_job(tmp_path, **{
         f"folder: {WORLD}": f"folder: {world}",
@@ -95,7 +85,7 @@ def formatted(tmp_path) -> Path:
 def test_a_sweep_reads_csv_primer_and_sentencepiece(formatted, tmp_path):
     texts = shown(formatted)
     question = texts["generation"][0].split("\n\n")[-1].removeprefix("Q: ")
-    row = next(row for row in questions(40) if row["question"] == question)
+    row = next(row for row in built_in_questions(40) if row["question"] == question)
     before = "Say.\n\nQ: 1?\nA: 1\n\n"
     assert texts["generation"][0] == f"{before}Q: {question}"
     assert texts["multiple choice, refusal"][0] == f"{before}Q: {question}\nA: I have no comment."

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "unit/refusal.hpp"
+
 namespace headsweep {
 
 class AdapterWorld : public testing::Test {
@@ -48,16 +50,7 @@ class AdapterWorld : public testing::Test {
   }
   template <class Action>
   std::string refusal_of(Action action) const {
-    try {
-      action();
-    } catch (const BadInput& error) {
-      std::string message = error.what();
-      const std::string here = folder_.string() + "/";
-      for (std::size_t at = message.find(here); at != std::string::npos; at = message.find(here))
-        message.erase(at, here.size());
-      return message;
-    }
-    return "accepted";
+    return refusal_in<BadInput>(folder_, action);
   }
 
   std::filesystem::path folder_ =

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "unit/refusal.hpp"
+
 namespace headsweep {
 namespace {
 
@@ -43,16 +45,7 @@ class JobExtends : public testing::Test {
   }
   /// The refusal without the folder's path.
   [[nodiscard]] std::string refusal(const std::string& text, const std::vector<std::string>& set = {}) const {
-    try {
-      read(text, set);
-    } catch (const Error& error) {
-      std::string message = error.what();
-      const std::string here = folder_.string() + "/";
-      for (std::size_t at = message.find(here); at != std::string::npos; at = message.find(here))
-        message.erase(at, here.size());
-      return message;
-    }
-    return "accepted";
+    return refusal_in<Error>(folder_, [&] { read(text, set); });
   }
 
   fs::path folder_ = fs::temp_directory_path() / ("headsweep-extends-" + std::to_string(::getpid()));
