@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .compare.sweeps import compare_sweeps
 from .findings import Findings, find, overview
 from .judge import judge_lines, with_corrected
 from .results import BadResults
@@ -19,7 +20,7 @@ from .show.figures import save
 from .show.illustrate import Illustration, illustrate
 from .show.methods import methods_text
 from .show.page import Picture, make_page
-from .show.page_of_sweeps import illustrate_sweeps, make_page_of_sweeps, primary_table
+from .show.page_of_sweeps import illustrate_sweeps, make_page_of_sweeps
 from .statement import as_table
 from .summary import summary_lines
 from .sweeps import open_many
@@ -60,7 +61,7 @@ def write_report_of_sweeps(found: dict[str, Findings], folder: Path) -> Path:
             name += "_"
         write_report(findings, folder / name)
         links[label] = name
-    _write_table(folder, "sweeps", primary_table(found))
+    _write_table(folder, "sweeps", compare_sweeps(found))
     summaries = [findings.summary.assign(sweep=label) for label, findings in found.items()]
     _write_table(folder, "summary", pd.concat(summaries))
     pictures = [_draw(folder, each) for each in illustrate_sweeps(found)]

@@ -4,7 +4,6 @@ In: `Results`.  Out: `Sweep`, which every topic of the comparison computes its s
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -30,22 +29,10 @@ from .scores import (
 )
 from .settings import read_settings
 from .statement import count
-from .stats import Answers, Array, Interval, percentiles
-from .stats.resample import resample_two_way, resample_weights
+from .stats import Answers, Interval
+from .stats.resample import Lead, resample_weights, two_way_bootstrap
 
 CLAIMED_KINDS = ("top", "list")
-
-
-@dataclass(frozen=True)
-class Lead:
-    """Score of one location minus the mean of draws; resampled over questions and, independently, draws."""
-
-    value: float
-    resampled: Array  # [R]
-
-    def interval(self, level: float) -> Interval:
-        """Percentiles."""
-        return Interval(self.value, *percentiles(self.resampled, level))
 
 
 class Sweep:
@@ -146,10 +133,7 @@ class Sweep:
         if key not in self._leads:
             answers, draws = self.answers(reference), list(self.answers_by_unit(others).values())
             self._leads[key] = (
-                Lead(
-                    answers.score() - float(np.mean([draw.score() for draw in draws])),
-                    resample_two_way(answers, draws, level=self.settings.confidence, groups=self.groups),
-                )
+                two_way_bootstrap(answers, draws, level=self.settings.confidence, groups=self.groups)
                 if answers is not None and len(draws) > 1
                 else None
             )

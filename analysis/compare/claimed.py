@@ -144,7 +144,7 @@ def mean_equivalence(sweep: Sweep, reference: pd.DataFrame, others: pd.DataFrame
     lead, settings = sweep.lead(reference, others), sweep.settings
     if lead is None or np.ptp(lead.resampled) == 0.0:
         return None
-    difference = lead.interval(settings.confidence)
+    difference = lead.interval
     test = equivalence(-lead.resampled, settings.margin, settings.level)
     return MeanEquivalence(
         Interval(-difference.value, -difference.high, -difference.low), test, others["unit"].nunique()

@@ -94,7 +94,7 @@ def _subspaces(sweep: Sweep, edit: str, name: str, rows: pd.DataFrame) -> Iterat
     rank, level = stats.rank_test(float(value.iloc[0]), draws), sweep.settings.confidence
     lead = sweep.lead(chosen[chosen["set"] == claimed], chosen[chosen["set"] == name])
     missing = stats.Interval(float(value.iloc[0] - draws.mean()), np.nan, np.nan)
-    interval = lead.interval(level) if lead else missing
+    interval = lead.interval if lead else missing
     yield Statement(
         topic=CONTROLS,
         key=slug("subspace", edit, name),

@@ -131,7 +131,7 @@ def _difference(sweep: Sweep, curves: Curves, under: UnderCap) -> Interval:
     ]
     if len(answers) < 3 or any(one is None for one in answers):
         return Interval(value, np.nan, np.nan)
-    return two_way_bootstrap(answers[0], answers[1:], level=sweep.settings.confidence, groups=sweep.groups)
+    return two_way_bootstrap(answers[0], answers[1:], level=sweep.settings.confidence, groups=sweep.groups).interval
 
 
 def _area(sweep: Sweep, each: Comparison, curves: Curves) -> Iterator[Statement]:

@@ -71,7 +71,7 @@ def _claimed_and_random(sweep: Sweep, each: Comparison) -> Iterator[Statement]:
     lead, settings, spread = sweep.lead(each.of_claimed, each.of_random), sweep.settings, each.draws.std()
     if lead is None:
         return
-    difference = lead.interval(settings.confidence)
+    difference = lead.interval
     text = (
         f"{edit_name(each.edit)}: {each.claimed} minus the mean of {count(len(each.draws), 'random set')} ({each.random}): "
         f"{settings.score_name} {span(difference, settings.confidence, signed=True)}"

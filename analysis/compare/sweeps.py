@@ -1,48 +1,29 @@
-"""Several sweeps side by side: models, behaviours, checkpoints. In: their `Findings`. Out: one table."""
+"""Several sweeps side by side: models, behaviours, checkpoints. In: their `Findings` by name. Out: one table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from ..findings import Findings, title_of
+from ..findings import Findings
+from ..scores import SCORE
 from .claimed import Comparison
 
-COLUMNS = [
-    "name",
-    "model",
-    "behaviour",
-    "edit",
-    "claimed",
-    "random",
-    "role",
-    "measure",
-    "score",
-    "low",
-    "high",
-    "random_mean",
-    "percentile",
-    "rank_p",
-    "smallest_p",
-    "draws",
-    "equivalent_p",
-    "equivalence",
-]
 
-
-def compare_sweeps(findings: Sequence[Findings]) -> pd.DataFrame:
-    """One row for each sweep and comparison of a claimed set; a sweep without one keeps a row of its name.
+def compare_sweeps(found: Mapping[str, Findings]) -> pd.DataFrame:
+    """One row a sweep and claimed set among random ones, the primary test first; without one, a row of the sweep alone.
 
     Every p is of its own sweep, not adjusted for their number.
     """
     rows = []
-    for found in findings:
-        about = {"name": title_of(found.results), "measure": found.settings.score_name}
+    for label, findings in found.items():
+        about = {"sweep": label}
         for word, key in (("model", "folder"), ("behaviour", "file")):
-            about[word] = Path(str(found.results.job_value(word, key))).stem
-        compared = [each.as_row() | {"equivalence": _words(each)} for each in found.comparisons]
+            about[word] = Path(str(findings.results.job_value(word, key))).stem
+        about |= {"measure": findings.settings.score_name, "unedited": float(findings.summary[SCORE].iloc[0])}
+        compared = [each.as_row() | {"equivalence": _words(each)} for each in findings.comparisons]
         rows += [about | each for each in compared] or [about]
-    return pd.DataFrame(rows).reindex(columns=COLUMNS)
+    return pd.DataFrame(rows)
 
 
 def _words(each: Comparison) -> str:

@@ -14,7 +14,7 @@ from .. import stats
 from ..scores import TEST, edit_name
 from ..statement import KIND_NAMES, TRAINED, Statement, count, join, numbers, p_text, percent, slug, span
 from ..sweep import Sweep
-from .claimed import Comparison, rank_of
+from .claimed import Comparison
 
 SAME_TRIAL = ["location", "edit", "strength", "seed", "fold"]
 

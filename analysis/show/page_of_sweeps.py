@@ -7,23 +7,14 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from ..compare.sweeps import compare_sweeps
 from ..findings import Findings
-from ..scores import SCORE, edit_name
+from ..scores import edit_name
 from ..statement import UNUSUAL
 from .figures_sets import draw_forest
 from .illustrate import Illustration, forest_rows
 from .markup import bullets, cell, figure, number, paragraph, row, section, significant, table
 from .page import Picture, partial_text, whole_page
-
-
-def primary_table(found: Mapping[str, Findings]) -> pd.DataFrame:
-    """One row a sweep and claimed set among random ones, the primary test first; without one, a row of the sweep alone."""
-    rows = []
-    for label, findings in found.items():
-        about = {"sweep": label, "unedited": float(findings.summary[SCORE].iloc[0])}
-        compared = [each.as_row() for each in findings.comparisons]
-        rows += [about | each for each in compared] or [about]
-    return pd.DataFrame(rows)
 
 
 def illustrate_sweeps(found: Mapping[str, Findings]) -> Iterator[Illustration]:
@@ -66,7 +57,7 @@ def make_page_of_sweeps(
 def _table(found: Mapping[str, Findings]) -> str:
     header = ["sweep", "edit", "claimed", "among", "unedited", "claimed set", "random mean", "draws", "as good", "rank p"]
     rows, last = [], ""
-    for _, each in primary_table(found).iterrows():
+    for _, each in compare_sweeps(found).iterrows():
         start = "group" if each["sweep"] != last else ""
         last = each["sweep"]
         if pd.isna(each.get("rank_p")):

@@ -4,6 +4,7 @@ In: `Answers` and weights of resampled questions.  Out: intervals.  Letters as i
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -101,6 +102,20 @@ def resample_difference(first: Answers, second: Answers, score: str, weights: Ar
     return resample_score(first, weights, score) - resample_score(second, weights, score)
 
 
+@dataclass(frozen=True)
+class Lead:
+    """Score of one location minus the mean over all locations of which others are draws; both ways resampled."""
+
+    value: float
+    resampled: Array  # [R]
+    level: float  # that the resamples are stretched for
+
+    @property
+    def interval(self) -> Interval:
+        """Percentiles."""
+        return Interval(self.value, *percentiles(self.resampled, self.level))
+
+
 def two_way_bootstrap(
     claimed: Answers,
     others: Sequence[Answers],
@@ -109,30 +124,12 @@ def two_way_bootstrap(
     seed: int = 0,
     level: float = LEVEL,
     groups: ArrayLike | None = None,
-) -> Interval:
-    """Claimed score minus the mean over all locations of which `others` are draws; both ways resampled.
+) -> Lead:
+    """Claimed score minus the mean of others where questions and, independently, draws are resampled.
 
-    n: the draws and the questions. Percentiles of `resample_two_way`. The claimed location is taken as given,
-    with its seeds; the draws' seeds are part of their spread.
-    """
-    resampled = resample_two_way(claimed, others, score, repeats, seed, level, groups)
-    value = claimed.score(score) - np.mean([answers.score(score) for answers in others])
-    return Interval(float(value), *percentiles(resampled, level))
-
-
-def resample_two_way(
-    claimed: Answers,
-    others: Sequence[Answers],
-    score: str = "truth_info",
-    repeats: int = REPEATS,
-    seed: int = 0,
-    level: float = LEVEL,
-    groups: ArrayLike | None = None,
-) -> Array:
-    """Claimed minus mean of others where questions and, independently, draws are resampled: [R].
-
-    The pigeonhole bootstrap (Owen 2007). Few draws make it too narrow, so it is stretched to Student's t, with
-    degrees of freedom by Satterthwaite from what questions and what draws add to the variance.
+    n: the draws and the questions. The pigeonhole bootstrap (Owen 2007). Few draws make it too narrow, so it is
+    stretched to Student's t, with degrees of freedom by Satterthwaite from what questions and what draws add to the
+    variance. The claimed location is taken as given, with its seeds; the draws' seeds are part of their spread.
     """
     for each in others:
         require_same_questions(claimed, each)
@@ -140,12 +137,12 @@ def resample_two_way(
     of_draws = resample_weights(len(others), repeats, seed + 1)
     ours, theirs = resample_score(claimed, weights, score), resample_scores(others, weights, score)
     scores = np.array([answers.score(score) for answers in others])
-    value = claimed.score(score) - scores.mean()
+    value = float(claimed.score(score) - scores.mean())
     by_questions = np.var(ours - theirs.mean(axis=1))
     by_draws = scores.var(ddof=1) / scores.size if scores.size > 1 else 0.0
     freedom = _satterthwaite((by_questions, claimed.questions - 1), (by_draws, scores.size - 1))
     wide = stretch(claimed.questions, freedom, level)
-    return value + wide * (ours - np.sum(theirs * of_draws, axis=1) - value)
+    return Lead(value, value + wide * (ours - np.sum(theirs * of_draws, axis=1) - value), level)
 
 
 def require_same_questions(first: Answers, second: Answers) -> None:

@@ -129,6 +129,8 @@ struct GenerateOptions {
   int questions = 48;               ///< prompts at once; part of what fixes the bits
   std::function<void()> tick = {};  ///< called between tokens, may throw; may be empty
 };
+/// As a job has its questions answered; `from` is left to the caller.
+GenerateOptions generate_options(const EvaluationSpec& spec);
 struct Answer {
   std::vector<int> ids;  ///< as generated, without the end token
   std::string text;      ///< of the ids, cut after `stop` and by the marks

@@ -2,7 +2,6 @@
 // write; bases, in which subspaces it writes.
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <tuple>
 
 #include "edit/adapters.hpp"
@@ -63,14 +62,11 @@ at::Tensor start_of_a(std::uint64_t seed, const Rank& rank, std::int64_t width) 
   return at::tensor(values);
 }
 
-/// N(0, deviation^2) by Box and Muller.
+/// N(0, deviation^2).
 at::Tensor start_of_b(std::uint64_t seed, const Rank& rank, std::int64_t width, double deviation) {
   Random random = random_of(seed, "start of b", rank);
   std::vector<float> values(static_cast<std::size_t>(width));
-  for (float& value : values) {
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
-    value = static_cast<float>(deviation * radius * std::cos(2.0 * std::numbers::pi * random.uniform()));
-  }
+  for (float& value : values) value = static_cast<float>(draw_normal(random, deviation));
   return at::tensor(values);
 }
 

@@ -1,4 +1,5 @@
-// edit: bases by QR, on the CPU in float64 for every device; coordinates to head outputs and back.
+// edit: normal numbers; bases by QR, on the CPU in float64 for every device; coordinates to head outputs and
+// back.
 #include "edit/subspace.hpp"
 
 #include <cmath>
@@ -6,15 +7,17 @@
 
 namespace headsweep {
 
+double draw_normal(Random& random, double deviation) {
+  const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
+  return deviation * radius * std::cos(2.0 * std::numbers::pi * random.uniform());
+}
+
 at::Tensor random_basis(const LaneSpec& lane, int layer, std::int64_t dimension, std::int64_t width) {
   expect(0 < dimension && dimension <= width, "a subspace of the head outputs");
   Random random(lane.subspace_seed, "basis", lane.subspace, layer);
   const at::Tensor rows = at::empty({dimension, width}, at::kDouble);
   auto* values = rows.data_ptr<double>();
-  for (std::int64_t i = 0; i < rows.numel(); ++i) {  // by Box and Muller
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
-    values[i] = radius * std::cos(2.0 * std::numbers::pi * random.uniform());
-  }
+  for (std::int64_t i = 0; i < rows.numel(); ++i) values[i] = draw_normal(random, 1);
   const auto [q, r] = at::linalg_qr(rows.t());  // [C, dimension]
   // With signs by which no diagonal element is negative, Q hangs on the rows alone, not on who computes it.
   const at::Tensor signs = at::where(r.diagonal() < 0, -1.0, 1.0);

@@ -5,6 +5,8 @@
 
 namespace headsweep {
 
+/// One draw of N(0, deviation^2), by Box and Muller.
+double draw_normal(Random& random, double deviation);
 /// Orthonormal rows [dimension, C] of a random subspace, uniform among all, that hangs on the lane's (seed,
 /// draw) and the layer; fewer dimensions give the first rows of more.
 at::Tensor random_basis(const LaneSpec& lane, int layer, std::int64_t dimension, std::int64_t width);

@@ -20,12 +20,9 @@ void call(const Tick& tick) {
 std::vector<std::vector<Answer>> answer_questions(const Evaluation::Inputs& inputs,
                                                   const std::vector<TokenBatch>& prompts,
                                                   const LaneEdits& edits, const Tick& tick) {
-  const EvaluationSpec& spec = inputs.job.evaluation;
-  return answer_prompts(inputs.weights, inputs.tokenizer, prompts, edits,
-                        {.max_new_tokens = spec.max_new_tokens,
-                         .stop = spec.stop,
-                         .marks = {.after = spec.answer_after, .before = spec.answer_before},
-                         .tick = tick});
+  GenerateOptions options = generate_options(inputs.job.evaluation);
+  options.tick = tick;
+  return answer_prompts(inputs.weights, inputs.tokenizer, prompts, edits, options);
 }
 
 /// Final normed states of the lanes: [K, R, E].

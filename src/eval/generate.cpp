@@ -125,6 +125,13 @@ std::vector<std::vector<Answer>> answer_prompts(const Weights& weights, const To
   return answers;
 }
 
+GenerateOptions generate_options(const EvaluationSpec& spec) {
+  return {.max_new_tokens = spec.max_new_tokens,
+          .stop = spec.stop,
+          .marks = {.after = spec.answer_after, .before = spec.answer_before},
+          .questions = spec.questions};
+}
+
 std::vector<std::vector<Answer>> generate(const Weights& weights, const Tokenizer& tokenizer,
                                           const std::vector<std::vector<int>>& prompts,
                                           const LaneEdits& edits, const GenerateOptions& options) {

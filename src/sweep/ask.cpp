@@ -111,12 +111,9 @@ Asked ask(const AskOptions& options) {
   TextFormat format{.prompt = options.prompt};
   if (ready) {
     const JobSpec& job = ready->stored.job;
-    const EvaluationSpec& spec = job.evaluation;
     format = read_formats(job).generation;
-    how = {.max_new_tokens = spec.max_new_tokens,
-           .stop = spec.stop,
-           .marks = {.after = spec.answer_after, .before = spec.answer_before},
-           .from = ready->stored.from};
+    how = generate_options(job.evaluation);
+    how.from = ready->stored.from;
   }
   const std::vector<int> prompt = model.tokenizer->encode(format.prompt_of(options.question), "question");
   for (const int id : prompt)

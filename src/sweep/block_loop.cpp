@@ -28,23 +28,19 @@ class BlockLoop {
     }
   }
 
-  /// The next block is drawn before the one in hand is computed, so that a busy owner of the counter delays
-  /// nobody.
   int run(const std::vector<std::string>& todo, Ticket& ticket) {
     int done = 0;
     stop_on_failures(in_.past);
-    auto next = static_cast<std::size_t>(ticket.next());
-    while (next < todo.size() && Stop::level() == Stop::Level::none) {
-      const Block& block = *blocks_.at(todo[next]);
-      next = static_cast<std::size_t>(ticket.next());
-      if (!pace_.leaves(block)) continue;  // a later one is shorter
-      if (!end_block(block)) break;
+    std::vector<const Block*> blocks;
+    for (const std::string& name : todo) blocks.push_back(blocks_.at(name));
+    draw_blocks(ticket, blocks, pace_, [&](const Block& block) {
+      if (!end_block(block)) return false;
       ++done;
       if (hash_memory(in_.blocks.weights) != memory_)
         throw std::logic_error("a block changed the frozen weights");
       progress_.show();
-    }
-    if (Stop::level() != Stop::Level::none) ticket.exhaust();  // whoever hears of a stop stops all
+      return true;
+    });
     if (Stop::level() != Stop::Level::now) progress_.show(true);
     return done;
   }
@@ -79,10 +75,7 @@ class BlockLoop {
 
   Part compute(const Block& block, double begin) {
     const double end = begin + pace_.expected_seconds(block);
-    const auto tick = [&] {
-      in_.world.tick();
-      if (pace_.must_give_up(end)) throw GiveUp{};
-    };
+    const auto tick = [&] { pace_.tick(in_.world, end); };
     Part part{.block = block.name,
               .sweep_hash = sweep_hash(in_.header.identity),
               .build = in_.build,

@@ -53,18 +53,14 @@ class TuningLoop {
   std::string run(const std::vector<const Block*>& todo) {
     std::string done;
     Ticket ticket(in_.world);
-    auto next = static_cast<std::size_t>(ticket.next());
-    while (next < todo.size() && Stop::level() == Stop::Level::none) {
-      const Block& block = *todo[next];
-      next = static_cast<std::size_t>(ticket.next());
-      if (!pace_.leaves(block)) continue;
+    draw_blocks(ticket, todo, pace_, [&](const Block& block) {
       try {
         done += end_block(block);
+        return true;
       } catch (const GiveUp&) {
-        break;
+        return false;
       }
-    }
-    if (Stop::level() != Stop::Level::none) ticket.exhaust();
+    });
     ticket.close();
     return done;
   }
@@ -90,10 +86,7 @@ class TuningLoop {
 
   /// Trains the lanes as a block of the sweep does, and measures their loss alone.
   std::vector<TrialRecord> measure_block(const Block& block, double expected_end) {
-    const auto tick = [&] {
-      in_.world.tick();
-      if (pace_.must_give_up(expected_end)) throw GiveUp{};
-    };
+    const auto tick = [&] { pace_.tick(in_.world, expected_end); };
     const Trial& first = tuning_.plan.at(block.trials.front());
     std::vector<LaneSpec> specs;
     for (const TrialId id : block.trials)

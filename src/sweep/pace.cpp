@@ -29,9 +29,26 @@ double Pace::expected_seconds(const Block& block) const {
   return costs.known() ? costs.seconds(block) : 0;
 }
 
+void Pace::tick(const World& world, double expected_end) const {
+  world.tick();
+  if (must_give_up(expected_end)) throw GiveUp{};
+}
+
 bool Pace::must_give_up(double expected_end) const {
   if (Stop::level() == Stop::Level::now || !limit_.leaves(0)) return true;
   return Stop::level() == Stop::Level::after_block && !limit_.leaves(expected_end - now_seconds());
+}
+
+void draw_blocks(Ticket& ticket, const std::vector<const Block*>& todo, const Pace& pace,
+                 const std::function<bool(const Block&)>& finish) {
+  auto next = static_cast<std::size_t>(ticket.next());
+  while (next < todo.size() && Stop::level() == Stop::Level::none) {
+    const Block& block = *todo[next];
+    next = static_cast<std::size_t>(ticket.next());
+    if (!pace.leaves(block)) continue;  // a later one is shorter
+    if (!finish(block)) break;
+  }
+  if (Stop::level() != Stop::Level::none) ticket.exhaust();  // whoever hears of a stop stops all
 }
 
 }  // namespace headsweep

@@ -31,14 +31,22 @@ class Pace {
   [[nodiscard]] double expected_seconds(const Block& block) const;
   /// Whether the block can be begun.
   [[nodiscard]] bool leaves(const Block& block) const { return limit_.leaves(expected_seconds(block)); }
-  /// Of a block in hand: at once if that is asked for; where a limit is known, a block that would not end by
-  /// it is given up as soon as a stop is asked for, and at the limit in any case.
-  [[nodiscard]] bool must_give_up(double expected_end) const;
+  /// For use between steps of a block: makes progress in MPI; GiveUp where the block must be given up.
+  void tick(const World& world, double expected_end) const;
 
  private:
+  /// At once if that is asked for; where a limit is known, a block that would not end by it is given up as
+  /// soon as a stop is asked for, and at the limit in any case.
+  [[nodiscard]] bool must_give_up(double expected_end) const;
   const Plan& plan_;
   TimeLimit limit_;
   std::vector<TimedBlock> timed_;
 };
+
+/// Draws from the counter until no block is left, a stop is asked for, or `finish` has given one up (false);
+/// a block that the time does not leave is passed over. The next block is drawn before the one in hand is
+/// computed, so that a busy owner of the counter delays nobody.
+void draw_blocks(Ticket& ticket, const std::vector<const Block*>& todo, const Pace& pace,
+                 const std::function<bool(const Block&)>& finish);
 
 }  // namespace headsweep

@@ -133,14 +133,10 @@ class Planter {
   }
 
   [[nodiscard]] std::vector<std::string> answers(const LaneEdits& edits, EditFrom from) const {
-    const EvaluationSpec& spec = ground_.job.evaluation;
+    GenerateOptions options = generate_options(ground_.job.evaluation);
+    options.from = from;
     std::vector<std::string> texts;
-    auto all = generate(weights_, *ground_.texts.tokenizer, ground_.texts.prompts, edits,
-                        {.max_new_tokens = spec.max_new_tokens,
-                         .stop = spec.stop,
-                         .marks = {.after = spec.answer_after, .before = spec.answer_before},
-                         .from = from,
-                         .questions = spec.questions});
+    auto all = generate(weights_, *ground_.texts.tokenizer, ground_.texts.prompts, edits, options);
     for (Answer& answer : all.front()) texts.push_back(std::move(answer.text));
     return texts;
   }

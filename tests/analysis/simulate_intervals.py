@@ -67,8 +67,8 @@ def two_way(draws: int, spread: float) -> Run:
     def run(generator: np.random.Generator) -> float:
         shares = np.concatenate([[0.65], shares_of_draws(generator, 0.6, spread, draws)])
         claimed, *others = WORLD.answers(generator, shares, np.full(draws + 1, INFO))
-        interval = two_way_bootstrap(claimed, others, repeats=REPEATS, seed=some_seed(generator))
-        return covers(interval, 0.05 * INFO)
+        lead = two_way_bootstrap(claimed, others, repeats=REPEATS, seed=some_seed(generator))
+        return covers(lead.interval, 0.05 * INFO)
 
     return run
 

@@ -14,7 +14,7 @@ from analysis.stats.correlation import permutation_within_layer
 from analysis.stats.equivalence import equivalence, heads_not_worse, paired_equivalence
 from analysis.stats.permute import max_statistic, sign_flip
 from analysis.stats.power import detectable_difference
-from analysis.stats.resample import resample_two_way
+from analysis.stats.resample import two_way_bootstrap
 from analysis.stats import besag_clifford, clustered_error, contributions, mean_test, rank_test
 from analysis.stats.variance import mixed_model
 from tests.analysis.check import LEVEL, REPEATS, Check, rejects, some_seed
@@ -125,8 +125,8 @@ def mean_of_draws(generator: np.random.Generator) -> float:
     """Is the claimed location not worse than 16 draws are on average? It is, by the margin."""
     shares = np.concatenate([[0.6 - MARGIN / INFO], shares_of_draws(generator, 0.6, 0.1, 16)])
     claimed, *others = WORLD.answers(generator, shares, np.full(17, INFO))
-    resampled = resample_two_way(claimed, others, repeats=REPEATS, seed=some_seed(generator))
-    return rejects(equivalence(resampled, MARGIN).p_lower)
+    lead = two_way_bootstrap(claimed, others, repeats=REPEATS, seed=some_seed(generator))
+    return rejects(equivalence(lead.resampled, MARGIN).p_lower)
 
 
 def heads(reference: float, bad: int, good: int, margin: float, outcome: str, world: World = WORLD) -> Run:

@@ -214,7 +214,7 @@ def test_training_controls_and_noise(make: Make) -> None:
 def test_sweeps_side_by_side(make: Make) -> None:
     first = make(Design(sets=SETS, seeds=(0,), model="a"), random=0.4, top=0.9)
     second = make(Design(sets=("random2",), seeds=(0,), model="b"))
-    table = compare_sweeps([first, second])
+    table = compare_sweeps({"one": first, "other": second})
     assert table["model"].tolist() == ["a", "a", "b"] and table["behaviour"].unique().tolist() == ["truthfulness"]
     assert table["rank_p"].tolist()[:2] == [each.rank.p_value for each in first.comparisons]
     assert table["equivalence"].tolist()[0] == "not shown" and np.isnan(table["rank_p"][2])

@@ -96,13 +96,14 @@ def test_two_way_knows_both_sources() -> None:
     claimed = stats.Answers(np.ones((1, 400)), np.ones((1, 400)))
     shares = np.array([0.2, 0.3, 0.35, 0.5, 0.6])
     fixed = [stats.Answers(np.full((1, 400), share), np.ones((1, 400))) for share in shares]
-    draws = resample.two_way_bootstrap(claimed, fixed, repeats=20_000)
+    draws = resample.two_way_bootstrap(claimed, fixed, repeats=20_000).interval
     student = scipy_stats.ttest_1samp(shares, 0.0).confidence_interval()
     width = (student.high - student.low) * np.sqrt(4 / 5)  # what the bootstrap makes of five draws
     assert draws.value == pytest.approx(1 - shares.mean())
     assert draws.high - draws.low == pytest.approx(width, rel=0.05)
     claimed, other = (make_answers(generator, share, 0.9, 1, 400) for share in (0.7, 0.6))
-    ours, paired = resample.two_way_bootstrap(claimed, [other] * 5), resample.paired_bootstrap(claimed, other)
+    ours = resample.two_way_bootstrap(claimed, [other] * 5).interval
+    paired = resample.paired_bootstrap(claimed, other)
     assert (ours.value, ours.low, ours.high) == pytest.approx(
         (paired.value, paired.low, paired.high), abs=0.004
     )
