@@ -210,7 +210,7 @@ SweepHeader header_of(const SweepFolder& folder) {
 void print_tuning(const Outline& outline) {
   const TuningPlan& tuning = outline.tuning;
   if (tuning.choices.empty()) return;
-  std::cout << "learning rates: " << tuning.choices.size() << " choices before the first block, by "
+  std::cout << "learning rates chosen before the first block: " << tuning.choices.size() << ", by "
             << tuning.plan.trials.size() << " trials in " << tuning.plan.blocks.size() << " blocks, "
             << std::ceil(outline.tuning_flops / 1e9) << " GFLOP\n";
 }

@@ -24,7 +24,7 @@ void visit_keys(Visit& visit, ComparisonSpec& comparison) {
   visit({.name = "level", .meaning = "of tests", .limits = from(0, 1)}, comparison.level);
   visit(
       {.name = "caps",
-       .meaning = "nats/token of kl_text on validation, under which strengths are compared at the same cost",
+       .meaning = "nats/token of KL on the running text, under which strengths are compared at the same cost",
        .limits = filled(above(0))},
       comparison.caps);
 }

@@ -16,7 +16,7 @@ from small_world import make_world
 JOBS = {"paper_iti": "[{iti: {at: [top16, random16], alpha: [5, 15]}}]",
         "paper_top16_random16": "[{optimal: {at: [top16, random16], tau: [0.1, 0.5]}}]",
         "paper_single_heads": "[{optimal: {at: [single24], tau: [0.1]}}]",
-        "paper_all_heads": None, "thousands": None}
+        "paper_all_heads": None, "paper_seeds": None, "thousands": None}
 # The model has 4 layers of 8 heads: fewer sets to draw, fewer pairs, short answers.
 CUT = {"model.device": "cpu", "model.precision": "f32", "training.pairs_per_question": "1", "training.epochs": "1",
        "training.batch": "8", "training.learning_rate.1024": "", "probe.answers": "2",
@@ -24,11 +24,13 @@ CUT = {"model.device": "cpu", "model.precision": "f32", "training.pairs_per_ques
        "evaluation.max_new_tokens": "6", "evaluation.questions": "16"}
 SETS = {"paper_iti": {"locations.random16.random.draws": "3"}, "paper_top16_random16": {"locations.random16.random.draws": "3"},
         "paper_single_heads": {"locations.single24.random.draws": "4"},
+        "paper_seeds": {f"locations.{name}.random.draws": "2" for name in ("single20", "random16", "matched16")},
         "thousands": {"split.folds": "3", "locations.singles": "", "locations.one": "{heads: [L1.H2]}",
                       "locations.random16.random.draws": "2", "locations.matched16.random.draws": "2",
                       "edits": "[{optimal: {at: [one, top16, random16, matched16, all], tau: [0.1]}}, {lora: {at: [all], tau: [0.1]}}, "
                                "{iti: {at: [top16, matched16], alpha: [15]}}]"}}
 TRIALS = {"paper_iti": 8, "paper_top16_random16": 8 + 4, "paper_single_heads": 4 + 1, "paper_all_heads": 15 + 15,
+          "paper_seeds": 3 * 7 + 4,
           "thousands": 3 * (11 + 6)}  # with rechecks
 
 
