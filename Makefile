@@ -37,7 +37,7 @@ test:  ## all tests but the long ones
 	cmake/setup.sh tests
 	$(MAKE) build
 	ctest --test-dir $(BUILD) --output-on-failure -j2
-	HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/style tests/analysis tests/parity tests/mpi tests/cluster
+	OMP_NUM_THREADS=1 HEADSWEEP_BUILD=$(BUILD) $(PYTHON) -m pytest -q -n 2 --dist loadscope tests/style tests/analysis tests/parity tests/mpi tests/cluster
 
 test-long:  ## all tests, the long ones too
 	HEADSWEEP_LONG=1 $(MAKE) test
