@@ -155,8 +155,8 @@ def notes(findings: Findings) -> list[str]:
         f"Intervals are {100 * findings.settings.confidence:g} % bootstrap intervals over test questions ({stats.REPEATS} resamples; for a mean "
         "over locations the locations are taken as given); a range is over locations.",
         f"With {questions} test questions the standard error of a share near one half is {error:.3f}: "
-        "smaller differences between two locations can be noise, and the best of many locations looks "
-        "better than it is. One model and one behaviour say nothing about others.",
+        "smaller differences between two locations can be noise (larger ones, where questions of a group are answered "
+        "alike), and the best of many locations looks better than it is. One model and one behaviour say nothing about others.",
     ]
 
 

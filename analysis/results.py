@@ -122,6 +122,19 @@ class Results:
         return np.sum(self.item_part == PARTS.index("test"), axis=1)
 
     @cached_property
+    def test_groups(self) -> NDArray[np.int64]:
+        """Group of each test question of all folds, as numbers: questions of one group are not independent."""
+        rows = np.concatenate([self.item_questions(fold) for fold in range(self.folds)])
+        return pd.factorize(self.questions["group"].to_numpy()[rows])[0]
+
+    @property
+    def n_test_questions(self) -> str:
+        """`163 questions`, with their groups if they have any."""
+        questions, groups = self.test_groups.size, len(set(self.test_groups))
+        text = f"{questions:,} question{'s' * (questions != 1)}"
+        return text if groups == questions else f"{text} in {groups:,} group{'s' * (groups != 1)}"
+
+    @cached_property
     def info_judged(self) -> bool:
         """Whether information was judged wherever truth was; where not, info counts as 1 in all tables."""
         truth, info = (np.isfinite(self.column(f"judge/{name}")).any() for name in ("truth", "info"))

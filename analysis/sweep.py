@@ -28,8 +28,7 @@ from .scores import (
     with_scores,
 )
 from .settings import read_settings
-from .statement import count
-from .stats import Answers, Interval
+from .stats import Answers, count_groups
 from .stats.resample import Lead, resample_weights, two_way_bootstrap
 
 CLAIMED_KINDS = ("top", "list")
@@ -45,6 +44,8 @@ class Sweep:
         self.map_trials = self.all_trials[is_on_the_map(self.all_trials)]
         self.trials = self.all_trials[takes_part(self.all_trials)]
         self.questions = int(results.test_questions.sum())
+        self.groups = results.test_groups  # of each test question
+        self.n_questions = results.n_test_questions
         self._answers: dict[tuple[int, ...], Answers | None] = {}
         self._leads: dict[tuple[tuple[int, ...], tuple[int, ...]], Lead | None] = {}
         self._choices: dict[tuple[str, ...], Choice] = {}
@@ -59,24 +60,15 @@ class Sweep:
         """Those that take part, in the file's order."""
         return list(self.trials["edit"].unique())
 
-    @cached_property
-    def groups(self) -> NDArray[np.int64]:
-        """Group of each test question of all folds, as numbers: questions of one group are not independent."""
-        results = self.results
-        rows = [results.column("items/question")[fold, results.places(fold)] for fold in range(results.folds)]
-        return pd.factorize(results.questions["group"].to_numpy()[np.concatenate(rows)])[0]
+    @property
+    def units(self) -> int:
+        """Independent ones among the test questions: their groups."""
+        return count_groups(self.groups)
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
         """Bootstrap resamples of the test questions, whole groups at a time."""
-        return resample_weights(self.questions, groups=self.groups)
-
-    @property
-    def n_questions(self) -> str:
-        """`163 questions`, with their groups if they have any."""
-        groups = int(self.groups.max()) + 1 if self.questions else 0
-        text = count(self.questions, "question")
-        return text if groups == self.questions else f"{text} in {count(groups, 'group')}"
+        return resample_weights(self.questions, groups=self.groups, level=self.settings.confidence)
 
     @cached_property
     def unedited(self) -> pd.Series:

@@ -83,7 +83,7 @@ def _unconverged(each: Comparison) -> str:
 def _equivalence(sweep: Sweep, mean: MeanEquivalence | None) -> str:
     """What is known of random sets on average."""
     if mean is None:
-        return "Equivalence is not tested: it needs two random sets with all answers."
+        return "Equivalence is not tested: it needs two random sets with all answers, to questions of two groups or more."
     margin = sweep.settings.margin
     text = f"Mean of random sets minus claimed: {span(mean.difference, sweep.settings.confidence, signed=True)}, "
     if mean.test.equivalent:

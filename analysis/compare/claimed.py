@@ -140,9 +140,9 @@ def compare_claimed(sweep: Sweep) -> tuple[list[Comparison], list[str]]:
 
 
 def mean_equivalence(sweep: Sweep, reference: pd.DataFrame, others: pd.DataFrame) -> MeanEquivalence | None:
-    """Mean of draws minus a reference, questions and draws resampled."""
+    """Mean of draws minus a reference, questions and draws resampled; None where the resamples show no spread."""
     lead, settings = sweep.lead(reference, others), sweep.settings
-    if lead is None or np.ptp(lead.resampled) == 0.0:
+    if lead is None or not np.ptp(lead.resampled) > 0.0:
         return None
     difference = lead.interval
     test = equivalence(-lead.resampled, settings.margin, settings.level)

@@ -61,7 +61,7 @@ def _correlations(sweep: Sweep, each: HeadScores, trials: pd.DataFrame) -> Itera
     both_ways = None
     if set(heads) <= set(places):
         added = np.stack([places[head].contributions() for head in heads])
-        both_ways = spearman_two_way(probe, added, layer, level=level)
+        both_ways = spearman_two_way(probe, added, layer, level, sweep.groups)
     within = partial_spearman(probe, edited, layer, level=level)
     p_value = permutation_within_layer(probe, edited, layer)
     n = f"{count(len(heads), 'head')}, {count(len(set(layer)), 'layer')}, {sweep.n_questions}"
@@ -72,7 +72,7 @@ def _correlations(sweep: Sweep, each: HeadScores, trials: pd.DataFrame) -> Itera
         f"{span(each.correlation, level, True)}, heads resampled{_if_finite(both_ways)}.",
         both_ways if both_ways is not None and np.isfinite(both_ways.low) else each.correlation,
         "Spearman's rank correlation",
-        assumption=f"heads, or layers and questions, are a sample; the probe's accuracy{folds} is taken as known",
+        assumption=f"heads, or layers and questions (or their groups), are a sample; the probe's accuracy{folds} is taken as known",
         n=n,
     )
     yield _statement(

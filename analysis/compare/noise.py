@@ -31,7 +31,7 @@ def state_noise(sweep: Sweep) -> Iterator[Statement]:
         for kind in ("single", "random"):
             answers = kinds.get(kind, {})
             seeds = min((len(each.truth) for each in answers.values()), default=0)
-            if len(answers) >= LOCATIONS and seeds >= SEEDS:
+            if len(answers) >= LOCATIONS and seeds >= SEEDS and sweep.units > 1:
                 yield from _split(sweep, edit, kind, answers, seeds)
             elif answers:
                 lacking.append(
@@ -44,16 +44,19 @@ def state_noise(sweep: Sweep) -> Iterator[Statement]:
             role=sweep.other_role,
             sentence=(
                 f"How much is noise of seeds is not known where there are fewer than {SEEDS} seeds at {LOCATIONS} "
-                f"locations: {join(lacking)}."
+                f"locations, or a single group of questions: {join(lacking)}; {sweep.n_questions}."
             ),
         )
 
 
-def answer_table(answers: dict[str, Answers], seeds: int) -> pd.DataFrame:
-    """A row for each location, seed and question: `correct` is 1 for an answer true and informative."""
-    parts = []
+def answer_table(answers: dict[str, Answers], seeds: int, groups: np.ndarray) -> pd.DataFrame:
+    """A row for each location, seed and question: `correct` is 1 for an answer true and informative.
+
+    Questions of a group are not independent, so that a group takes the place of a question, its mean that of an answer.
+    """
+    parts, sizes = [], stats.group_sums(np.ones(groups.size), groups)
     for location, each in list(answers.items())[:MOST]:
-        correct = (each.truth * each.info)[:seeds]
+        correct = stats.group_sums(each.truth * each.info, groups)[:seeds] / sizes
         seed, question = np.indices(correct.shape)
         parts.append(
             pd.DataFrame(
@@ -70,7 +73,8 @@ def _kinds(sweep: Sweep, edit: str, kinds: dict[str, dict[str, Answers]]) -> Ite
     if len(known) < 2 or len(spread) < 2:
         return
     seeds = min(len(each.truth) for answers in known.values() for each in answers.values())
-    table = pd.concat([answer_table(answers, seeds).assign(kind=kind) for kind, answers in known.items()])
+    singly = np.arange(sweep.questions)  # a location's mean is over questions, whatever their groups
+    table = pd.concat([answer_table(answers, seeds, singly).assign(kind=kind) for kind, answers in known.items()])
     model, level = mixed_model(table, level=sweep.settings.confidence), sweep.settings.confidence
     for kind, effect in model.effects.items():
         yield Statement(
@@ -94,9 +98,12 @@ def _kinds(sweep: Sweep, edit: str, kinds: dict[str, dict[str, Answers]]) -> Ite
 
 def _split(sweep: Sweep, edit: str, kind: str, answers: dict[str, Answers], seeds: int) -> Iterator[Statement]:
     level = sweep.settings.confidence
-    split = variance_split(answer_table(answers, seeds), level=level)
-    n = f"{count(split.locations, 'location')}, {count(split.seeds, 'seed')}, {count(split.questions, 'question')}"
-    words = ", ".join(f"{name} {percent(share, level)}" for name, share in split.shares.items())
+    split = variance_split(answer_table(answers, seeds, sweep.groups), level=level)
+    grouped = sweep.units < sweep.questions
+    unit, single = ("group", "groups' means of answers") if grouped else ("question", "single answers")
+    n = f"{count(split.locations, 'location')}, {count(split.seeds, 'seed')}, {sweep.n_questions}"
+    words = ", ".join(f"{name.replace('question', unit)} {percent(share, level)}" for name, share in split.shares.items())
+    alike = "; groups of questions count alike, whatever their size" if grouped else ""
     what = f"{edit_name(edit)}, {KIND_NAMES[kind]}"
     yield Statement(
         topic=NOISE,
@@ -104,9 +111,9 @@ def _split(sweep: Sweep, edit: str, kind: str, answers: dict[str, Answers], seed
         role=sweep.other_role,
         sentence=(
             f"{what}: {percent(split.real, level)} of the variance of scores over locations (one seed, "
-            f"{count(split.questions, 'question')}) is of the locations themselves; the rest is noise of seeds and questions."
+            f"{sweep.n_questions}) is of the locations themselves; the rest is noise of seeds and {unit}s."
         ),
-        assumption="crossed random effects near normal; generalised intervals (Weerahandi 1993)",
+        assumption=f"crossed random effects near normal; generalised intervals (Weerahandi 1993){alike}",
         n=n,
         estimate=split.real.value,
         low=split.real.low,
@@ -119,8 +126,8 @@ def _split(sweep: Sweep, edit: str, kind: str, answers: dict[str, Answers], seed
         topic=NOISE,
         key=slug("variance", edit, kind),
         role=sweep.other_role,
-        sentence=f"{what}: the variance of single answers splits into {words}.",
-        assumption="crossed random effects near normal; what is negative counts as 0",
+        sentence=f"{what}: the variance of {single} splits into {words}.",
+        assumption=f"crossed random effects near normal; what is negative counts as 0{alike}",
         n=n,
         **numbers(seed),
         unit="share",

@@ -47,7 +47,8 @@ def state_pair(
         role=role or sweep.other_role,
         sentence=(
             f"{first.label} minus {second.label}: {settings.score_name} {span(interval, settings.confidence, signed=True)}, "
-            f"standard error {error:.3f} (clustered); {p_text(p_value)} by swapping answers.{meaning}"
+            f"{f'standard error {error:.3f} (clustered)' if np.isfinite(error) else 'no standard error'}; "
+            f"{p_text(p_value)} by swapping answers.{meaning}"
         ),
         assumption=QUESTIONS,
         n=sweep.n_questions,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..statement import ENOUGH, Statement, count, slug
+from ..stats import clustered_error
 from ..stats.power import (
     POWER,
     detectable_difference,
@@ -55,29 +56,36 @@ def _draws(sweep: Sweep, each: Comparison) -> Statement:
 
 
 def _questions(sweep: Sweep, each: Comparison) -> Iterator[Statement]:
-    """By the spread of a question's difference between the claimed and a random set, median over random sets."""
+    """By the clustered error of the difference of the claimed and a random set, median over random sets.
+
+    Groups of questions stand for the questions of a paired test: their spread is that which gives this error.
+    """
     claimed = sweep.answers(each.of_claimed)
     others = sweep.answers_by_unit(each.of_random)
-    if claimed is None or not others or sweep.questions < 2:
+    if claimed is None or not others:
         return
-    spreads = [np.std(claimed.contributions() - other.contributions(), ddof=1) for other in others.values()]
-    sd, settings = float(np.median(spreads)), sweep.settings
+    own, settings = claimed.contributions(), sweep.settings
+    errors = [clustered_error(own - other.contributions(), sweep.groups) for other in others.values()]
+    sd = float(np.median(errors)) * np.sqrt(sweep.units)
     if not sd > 0.0:
         return
-    found = detectable_difference(sweep.questions, sd, settings.level)
-    same = detectable_margin(sweep.questions, sd, settings.level)
+    found = detectable_difference(sweep.units, sd, settings.level)
+    same = detectable_margin(sweep.units, sd, settings.level)
     needed = questions_needed(settings.margin, sd, settings.level)
+    grouped = sweep.units < sweep.questions
+    words = f"{count(needed, 'group')} of as many questions each" if grouped else count(needed, "question")
     yield Statement(
         topic=ENOUGH,
         key=slug("questions", each.edit, each.claimed, each.random),
         role=sweep.other_role,
         sentence=(
-            f"{each.label}: with {count(sweep.questions, 'question')} a difference of {found:.3f} between two locations is "
+            f"{each.label}: with {sweep.n_questions} a difference of {found:.3f} between two locations is "
             f"found with {100 * POWER:.0f} %, and equal ones are shown to be equivalent within {same:.3f}; a difference of "
-            f"the margin, {settings.margin:g}, needs {count(needed, 'question')}"
-            f"{'' if needed <= sweep.questions or sweep.results.folds > 1 else ' (folds test each question once)'}."
+            f"the margin, {settings.margin:g}, needs {words}"
+            f"{'' if needed <= sweep.units or sweep.results.folds > 1 else ' (folds test each question once)'}."
         ),
-        assumption="paired t-test; independent questions that differ as much as those of the claimed and a random set do",
+        assumption="paired t-test; independent questions (or groups of them) that differ as much as those of the claimed and "
+        "a random set do",
         n=f"{count(len(others), 'draw')}, {sweep.n_questions}",
         estimate=found,
         unit=settings.score_name,

@@ -48,7 +48,7 @@ def state_paper_test(sweep: Sweep, comparisons: Sequence[Comparison]) -> Iterato
                 "beat the claimed set. The rank asks whether the claimed set is unusual."
             ),
             assumption="two-sided one-sample t-test: normal draws, the claimed score a constant",
-            n=f"{count(len(each.draws), 'draw')}, {count(sweep.questions, 'question')}",
+            n=f"{count(len(each.draws), 'draw')}, {sweep.n_questions}",
             estimate=float(mean - each.score.value),
             low=float(low),
             high=float(high),
@@ -122,7 +122,7 @@ def _of_rank(
         role=role,
         sentence=sentence,
         assumption=assumption,
-        n=f"{count(rank.draws, 'draw')}, {count(sweep.questions, 'question')}",
+        n=f"{count(rank.draws, 'draw')}, {sweep.n_questions}",
         **numbers(share),
         unit="share",
         effect="share of random sets below the claimed one",

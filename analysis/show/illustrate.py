@@ -13,7 +13,7 @@ from ..compare.claimed import Comparison
 from ..findings import Findings
 from ..scores import SCORE, edit_kind, edit_name, takes_part
 from ..statement import ENOUGH
-from ..stats import Interval
+from ..stats import Interval, count_groups
 from ..stats.power import POWER, detectable_difference, power_curve, rank_power
 from ..summary import UNEDITED
 from . import figures
@@ -208,11 +208,11 @@ def _power(findings: Findings) -> Iterator[Illustration]:
     """For the first comparison: the primary one, if the job named it."""
     found = [each for each in findings.statements if each.topic == ENOUGH and each.key.startswith("questions-")]
     settings, groups = findings.settings, []
-    questions = int(findings.results.test_questions.sum())
     if found and found[0].estimate > 0:
-        spread = found[0].estimate / detectable_difference(questions, 1.0, settings.level)
+        units = count_groups(findings.results.test_groups)
+        spread = found[0].estimate / detectable_difference(units, 1.0, settings.level)
         sizes = np.linspace(0.0, 2.5 * found[0].estimate, 100)
-        counts = {questions: f"this sweep: {questions:,} questions", 4 * questions: f"{4 * questions:,} questions"}
+        counts = {units: f"this sweep: {findings.results.n_test_questions}", 4 * units: "four times as many"}
         lines = {text: power_curve(sizes, number, spread, settings.level) for number, text in counts.items()}
         groups.append(Power("Two locations, paired", f"true difference in {settings.score_name}", sizes, lines))
     draws = len(findings.comparisons[0].draws) if findings.comparisons else 0

@@ -178,7 +178,8 @@ def _comparisons(findings: Findings) -> list[str]:
     for each in findings.comparisons:
         facts = each.as_row()
         words = [edit_name(each.edit), each.claimed, each.random, "layers" if each.matched else "size", each.role]
-        words += [f"{number(each.score.value)} [{each.score.low:.2f}, {each.score.high:.2f}]"]
+        interval = f" [{each.score.low:.2f}, {each.score.high:.2f}]" if pd.notna(each.score.low) else ""
+        words += [f"{number(each.score.value)}{interval}"]
         words += [f"{number(facts['random_mean'])} ({number(facts['random_sd'])})", str(facts["draws"])]
         words += [str(facts["at_least_as_good"]), significant(facts["rank_p"]), significant(facts["smallest_p"])]
         words += [f"{each.shared_heads:.1f} of {each.size}", significant(facts["mean_p"])]

@@ -155,6 +155,11 @@ def share_interval(successes: int, count: int, level: float = LEVEL) -> Interval
     return Interval(successes / count, float(low), float(high))
 
 
+def count_groups(groups: ArrayLike) -> int:
+    """G."""
+    return np.unique(np.asarray(groups)).size
+
+
 def group_sums(values: Array, groups: ArrayLike | None) -> Array:
     """Sums over the last axis within each group: [..., N] to [..., G]."""
     if groups is None:

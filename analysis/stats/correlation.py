@@ -23,23 +23,28 @@ def spearman(x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None, level:
 
 
 def spearman_two_way(
-    x: ArrayLike, contributions: ArrayLike, groups: ArrayLike | None = None, level: float = LEVEL
+    x: ArrayLike,
+    contributions: ArrayLike,
+    groups: ArrayLike | None = None,
+    level: float = LEVEL,
+    question_groups: ArrayLike | None = None,
 ) -> Interval:
     """The same for scores that are means over questions: contributions [K, N] of each head's questions.
 
-    n: heads (or layers) and questions; the variances by leaving out either are added, which is on the safe side.
-    The value belongs to this number of questions: with fewer, scores are noisier and it is nearer to 0.
+    n: heads (or layers) and questions (or whole groups of them, [N]); the variances by leaving out either are added,
+    which is on the safe side. The value belongs to this number of questions: with fewer, scores are noisier and it is
+    nearer to 0.
     """
     added = np.asarray(contributions, dtype=np.float64)
     first, second = _pairs(x, added.mean(axis=1))
-    place, questions = _places(groups, first.size), added.shape[1]
+    place, asked = _places(groups, first.size), _places(question_groups, added.shape[1])
     by_head = _jackknife(lambda weights: _correlations(first[None], second[None], weights), place)
 
     def without(weights: Array) -> Array:
         return _correlations(first[None], weights @ added.T, np.ones((len(weights), first.size)))
 
-    error = np.hypot(by_head, _jackknife(without, np.arange(questions)))
-    return _fisher(_spearman(first, second), error, min(place.max() + 1, questions), level)
+    error = np.hypot(by_head, _jackknife(without, asked))
+    return _fisher(_spearman(first, second), error, min(place.max(), asked.max()) + 1, level)
 
 
 def partial_spearman(x: ArrayLike, y: ArrayLike, layer: ArrayLike, level: float = LEVEL) -> Interval:
@@ -111,7 +116,7 @@ def _pairs(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 
 def _places(groups: ArrayLike | None, size: int) -> Array:
-    """The number of each head's group, from 0; without groups each head is one."""
+    """The number of the group of each head (or question), from 0; without groups each is one."""
     return np.arange(size) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
 
 

@@ -90,15 +90,17 @@ def heads_not_worse(
 
 
 def _not_below(added: Array, margin: float, groups: ArrayLike | None) -> Array:
-    """p of "the mean of the paired differences [..., N] is -margin or less": a score test, Student's t.
+    """p of "the mean of the paired differences [..., N] is -margin or less": a score test, Student's t; NaN for one group.
 
     The error is that of the null, where Wald's would be too small for shares near 1 (and 0 for locations that
     never differ): Tango's (1998) for paired shares, with steps of the size that the differences have, times the
     design effect of groups if that is above 1.
     """
-    groups_count = group_sums(added, groups).shape[-1]
+    count = group_sums(added, groups).shape[-1]
+    if count < 2:
+        return np.full(added.shape[:-1], np.nan)
     error = np.sqrt(_null_variance(added, margin) * _design_effect(added, groups) / added.shape[-1])
-    p_value = distributions.t.sf((added.mean(axis=-1) + margin) / error, max(groups_count - 1, 1))
+    p_value = distributions.t.sf((added.mean(axis=-1) + margin) / error, count - 1)
     return np.maximum(p_value, np.finfo(float).tiny)
 
 

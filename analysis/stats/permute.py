@@ -36,13 +36,16 @@ def sign_flip(
 
     n: the questions (or groups). Truth and info of all seeds move together and the score is recomputed, as it
     is a product of means. The statistic is the difference over its clustered error, recomputed each time
-    (Janssen 1997): else locations that trade truth for info at equal products are told apart too often.
+    (Janssen 1997): else locations that trade truth for info at equal products are told apart too often. NaN for one
+    question or group.
     """
     if alternative not in ALTERNATIVES:
         raise ValueError(f"the alternative {alternative} is not one of {', '.join(ALTERNATIVES)}")
     require_same_questions(first, second)
     one, other = _same_seeds(first.parts(score), second.parts(score))
     place = _places(groups, first.questions)
+    if place.max() < 1:
+        return float("nan")
     generator = np.random.default_rng(seed)
     observed = _studentised(one, other, np.zeros((1, first.questions), bool), place)[0]
     statistics = []
@@ -67,7 +70,8 @@ def max_statistic(
     values: the score's answers [L, N] or [L, S, N]; for Truth*Info truth, and info beside it. n: questions and
     locations. Null: within a question (or group of questions) the answers are exchangeable over locations. There they
     are shifted cyclically over the locations by a random step (a group of permutations, so the test is exact); the
-    largest score is recomputed. `adjusted` is each score against these largest ones (Westfall and Young 1993).
+    largest score is recomputed. `adjusted` is each score against these largest ones (Westfall and Young 1993). p is
+    NaN for one question or group.
     """
     first = _with_seeds(values)
     second = None if info is None else _with_seeds(info)
@@ -75,6 +79,9 @@ def max_statistic(
     locations, seeds, questions = first.shape
     place = _places(groups, questions)
     observed = _scores(first.mean(axis=-1), None if second is None else second.mean(axis=-1))
+    best = int(observed.argmax())
+    if place.max() < 1:
+        return MaxStatistic(float("nan"), best, np.full(locations, np.nan))
     largest = []
     for rows in chunks(repeats, locations * seeds):
         steps = generator.integers(0, locations, size=(rows.stop - rows.start, place.max() + 1))[:, place]
@@ -83,7 +90,6 @@ def max_statistic(
     ordered = np.sort(np.concatenate(largest))
     beaten = repeats - np.searchsorted(ordered, observed - TIE)
     adjusted = (1.0 + beaten) / (1.0 + repeats)
-    best = int(observed.argmax())
     return MaxStatistic(float(adjusted[best]), best, adjusted)
 
 

@@ -10,26 +10,37 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats as distributions
 
-from .basics import LEVEL, REPEATS, Answers, Array, Interval, chunks, percentiles
+from .basics import LEVEL, REPEATS, Answers, Array, Interval, chunks, count_groups, percentiles
 
 
 def resample_weights(
-    questions: int, repeats: int = REPEATS, seed: int = 0, groups: ArrayLike | None = None
+    questions: int,
+    repeats: int = REPEATS,
+    seed: int = 0,
+    groups: ArrayLike | None = None,
+    level: float = LEVEL,
 ) -> Array:
-    """Bootstrap resamples of questions as weights [R, N]; each row sums to 1.
+    """Bootstrap resamples of questions as weights [R, N]; each row sums to 1. NaN for a single question or group.
 
     With groups [N], whole groups are resampled: questions on one fact are not independent. Groups are fewer
     than questions, so that percentile intervals would be too narrow: the weights' deviations from equal ones are
     stretched as `stretch` says (a weight can then be slightly negative).
     """
-    if questions == 0:
-        return np.zeros((repeats, 0))
+    weights = _plain_weights(questions, repeats, seed, groups)
+    if groups is None or questions == 0:
+        return weights
+    return 1.0 / questions + stretch(count_groups(groups), level=level) * (weights - 1.0 / questions)
+
+
+def _plain_weights(questions: int, repeats: int, seed: int, groups: ArrayLike | None) -> Array:
+    """The same before they are stretched."""
     place = np.arange(questions) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    count = int(place.max()) + 1
+    count = int(place.max(initial=-1)) + 1
+    if count < 2:
+        return np.full((repeats, questions), np.nan)  # one unit shows no spread
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=repeats)
     weights = times[:, place].astype(np.float64)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights if groups is None else 1.0 / questions + stretch(count) * (weights - 1.0 / questions)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def stretch(count: int, freedom: float | None = None, level: float = LEVEL) -> float:
@@ -127,21 +138,23 @@ def two_way_bootstrap(
 ) -> Lead:
     """Claimed score minus the mean of others where questions and, independently, draws are resampled.
 
-    n: the draws and the questions. The pigeonhole bootstrap (Owen 2007). Few draws make it too narrow, so it is
-    stretched to Student's t, with degrees of freedom by Satterthwaite from what questions and what draws add to the
-    variance. The claimed location is taken as given, with its seeds; the draws' seeds are part of their spread.
+    n: the draws, two or more, and the questions (or their groups). The pigeonhole bootstrap (Owen 2007). Few of either
+    make it too narrow, so it is stretched to Student's t, with degrees of freedom by Satterthwaite from what questions
+    and what draws add to the variance. The claimed location is taken as given, with its seeds; the draws' seeds are
+    part of their spread.
     """
     for each in others:
         require_same_questions(claimed, each)
-    weights = resample_weights(claimed.questions, repeats, seed, groups)
-    of_draws = resample_weights(len(others), repeats, seed + 1)
+    weights = _plain_weights(claimed.questions, repeats, seed, groups)
+    of_draws = _plain_weights(len(others), repeats, seed + 1, None)
+    units = claimed.questions if groups is None else count_groups(groups)
     ours, theirs = resample_score(claimed, weights, score), resample_scores(others, weights, score)
     scores = np.array([answers.score(score) for answers in others])
     value = float(claimed.score(score) - scores.mean())
     by_questions = np.var(ours - theirs.mean(axis=1))
-    by_draws = scores.var(ddof=1) / scores.size if scores.size > 1 else 0.0
-    freedom = _satterthwaite((by_questions, claimed.questions - 1), (by_draws, scores.size - 1))
-    wide = stretch(claimed.questions, freedom, level)
+    by_draws = np.var(scores) / max(scores.size - 1, 1)
+    freedom = _satterthwaite((by_questions, units - 1), (by_draws, scores.size - 1))
+    wide = stretch(units, freedom, level)
     return Lead(value, value + wide * (ours - np.sum(theirs * of_draws, axis=1) - value), level)
 
 

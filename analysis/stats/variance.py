@@ -33,7 +33,7 @@ def variance_split(
 ) -> VarianceSplit:
     """Random effects of locations and questions, crossed, and of seeds within locations, by mean squares.
 
-    n: locations, seeds, questions. Method of moments (Searle, Casella and McCulloch 1992, chapter 4); negative
+    n: locations, seeds, questions (or whole groups of them, each by its mean answer). Method of moments (Searle, Casella and McCulloch 1992, chapter 4); negative
     parts count as 0. Intervals are generalised ones (Weerahandi 1993): each mean square over a drawn
     chi-squared / df, so they assume effects near normal. With one seed its share is NaN, part of location.
     """

@@ -47,6 +47,7 @@ class Design:
     tuned: int = 0  # so many locations of two random heads chose the learning rates
     subspaces: int = 0  # draws of random subspaces that match top2
     teacher: bool = False  # whether KL to a teacher was measured
+    group_size: int = 2  # questions
     comparison: dict = field(default_factory=lambda: COMPARISON)
     name: str = "made up"
     model: str = "little"
@@ -185,7 +186,7 @@ class _Writer:
     def _write_questions(self) -> None:
         count = ITEMS * self.design.folds + VALIDATION
         self._put("questions/id", [f"q{i}" for i in range(count)])
-        self._put("questions/group", [f"g{i // 2}" for i in range(count)])
+        self._put("questions/group", [f"g{i // self.design.group_size}" for i in range(count)])
         self._put("questions/text", [f"Was ist {i}, bitteschön?" for i in range(count)])
         tested = np.arange(ITEMS * self.design.folds, dtype=np.int32).reshape(-1, ITEMS)
         validating = np.broadcast_to(np.arange(count - VALIDATION, count), (self.design.folds, VALIDATION))

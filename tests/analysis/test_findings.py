@@ -211,6 +211,43 @@ def test_training_controls_and_noise(make: Make) -> None:
     assert "2 locations that learning rates were chosen on take part in no test (8 trials)" in findings.missing
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_one_group_of_questions_says_that_nothing_is_known_of_others(make: Make) -> None:
+    findings = make(Design(draws=20, seeds=(0, 1, 2), edits={"optimal": [0.1]}, group_size=1000))
+    assert_sound(findings)
+    assert any(sentence.startswith("40 questions in 1 group: nothing tells") for sentence in findings.missing)
+    assert findings.summary[["low", "high"]].isna().all(axis=None)
+    for key in ("all-heads-optimal-top2-everywhere", "equivalent-claimed-all-optimal-top2-everywhere", "special-optimal"):
+        assert np.isnan([one(findings, key).low, one(findings, key).p_value]).all()
+    assert findings.comparisons[0].rank.p_value > 0 and "Equivalence is not tested" in findings.verdict
+    assert not [each.key for each in findings.statements if each.key.startswith(("questions-", "real-", "variance-"))]
+
+
+def test_groups_of_questions_stand_for_questions(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where questions of a group are answered alike, four times as many of them detect no more."""
+    plain = made_up._Writer._judge
+
+    def fourfold(writer: made_up._Writer, chances: list, count: int) -> tuple[np.ndarray, ...]:
+        return tuple(np.repeat(part, 4, axis=1) for part in plain(writer, chances, count // 4))
+
+    few = {"draws": 20, "seeds": (0, 1, 2), "edits": {"optimal": [0.1]}, "sets": SETS}
+    once = make(Design(**few, group_size=1))
+    monkeypatch.setattr(made_up, "ITEMS", 160)
+    monkeypatch.setattr(made_up, "VALIDATION", 80)
+    monkeypatch.setattr(made_up._Writer, "_judge", fourfold)
+    grouped = make(Design(**few, group_size=4))
+    key = "questions-optimal-top2-random2"
+    assert one(grouped, key).estimate == pytest.approx(one(once, key).estimate, rel=1e-6)
+    assert "with 160 questions in 40 groups" in one(grouped, key).sentence
+    assert re.search(r"needs [\d,]+ groups of as many questions each", one(grouped, key).sentence)
+    for name in ("real-optimal-random", "variance-optimal-random"):
+        assert [getattr(one(grouped, name), end) for end in ("estimate", "low", "high")] == pytest.approx(
+            [getattr(one(once, name), end) for end in ("estimate", "low", "high")]
+        )
+    assert "location x group" in one(grouped, "variance-optimal-random").sentence
+    assert "location x question" in one(once, "variance-optimal-random").sentence
+
+
 def test_sweeps_side_by_side(make: Make) -> None:
     first = make(Design(sets=SETS, seeds=(0,), model="a"), random=0.4, top=0.9)
     second = make(Design(sets=("random2",), seeds=(0,), model="b"))

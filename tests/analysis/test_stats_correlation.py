@@ -78,6 +78,18 @@ def test_two_way_adds_the_questions() -> None:
     assert np.arctanh(result.high) - np.arctanh(rho) == pytest.approx(reach, rel=1e-6)
 
 
+def test_two_way_leaves_out_whole_groups_of_questions() -> None:
+    """Every question four times over tells no more than once."""
+    generator = np.random.default_rng(2)
+    x = generator.normal(size=30)
+    answers = (generator.random((30, 25)) < 0.5 + 0.2 * np.tanh(x)[:, None]).astype(float)
+    once = correlation.spearman_two_way(x, answers)
+    groups = np.tile(np.arange(25), 4)
+    fourfold = correlation.spearman_two_way(x, np.tile(answers, 4), question_groups=groups)
+    assert (fourfold.low, fourfold.high) == pytest.approx((once.low, once.high))
+    assert np.isnan(correlation.spearman_two_way(x, answers, question_groups=np.zeros(25)).low)
+
+
 def test_partial_is_the_correlation_of_residual_ranks() -> None:
     x, y, layer = made_up(np.random.default_rng(3))
     dummies = (layer[:, None] == np.arange(8)).astype(float)

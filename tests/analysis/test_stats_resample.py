@@ -9,8 +9,9 @@ import pytest
 from scipy import stats as scipy_stats
 from test_stats import make_answers
 
-from analysis.stats import permute, resample
 from analysis import stats
+from analysis.stats import permute, resample
+from analysis.stats.equivalence import heads_not_worse
 
 
 def test_resampling_all_cases_is_enumerated_exactly() -> None:
@@ -107,6 +108,40 @@ def test_two_way_knows_both_sources() -> None:
     assert (ours.value, ours.low, ours.high) == pytest.approx(
         (paired.value, paired.low, paired.high), abs=0.004
     )
+
+
+def test_two_way_by_groups_is_stretched_once() -> None:
+    """Equal draws leave the questions' groups: the interval is the paired one by groups, at any level."""
+    generator = np.random.default_rng(13)
+    claimed, other = (make_answers(generator, share, 0.9, 1, 40) for share in (0.7, 0.6))
+    groups = np.arange(40) // 8
+    for level in (0.9, 0.95):
+        weights = resample.resample_weights(40, 20_000, groups=groups, level=level)
+        paired = resample.paired_bootstrap(claimed, other, weights=weights, level=level)
+        ours = resample.two_way_bootstrap(claimed, [other] * 5, repeats=20_000, level=level, groups=groups).interval
+        assert ours.value == pytest.approx(paired.value)
+        assert ours.high - ours.low == pytest.approx(paired.high - paired.low, rel=0.03)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_one_group_of_questions_has_no_interval_and_no_p() -> None:
+    generator = np.random.default_rng(14)
+    claimed, *others = (make_answers(generator, share, 0.9, 1, 12) for share in (0.7, 0.6, 0.5))
+    together = np.zeros(12)
+    weights = resample.resample_weights(12, groups=together)
+    intervals = [
+        resample.score_interval(claimed, weights),
+        resample.paired_bootstrap(claimed, others[0], weights=weights),
+        resample.two_way_bootstrap(claimed, others, groups=together).interval,
+        resample.score_interval(make_answers(generator, 0.5, 1.0, 1, 1)),
+    ]
+    assert np.isfinite([each.value for each in intervals]).all()
+    assert np.isnan([(each.low, each.high) for each in intervals]).all()
+    rows = np.stack([each.contributions() for each in others])
+    tests = heads_not_worse(rows, claimed.contributions(), 0.05, together)
+    p_values = [permute.sign_flip(claimed, others[0], groups=together), *tests.p_value, *tests.certified, *tests.mapped]
+    p_values += permute.max_statistic(rows, groups=together, repeats=9).adjusted.tolist()
+    assert np.isnan(p_values).all()
 
 
 def test_a_sweep_of_twenty_thousand_trials_is_analysed_in_time_and_memory() -> None:
