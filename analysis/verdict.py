@@ -44,7 +44,7 @@ def _because(problems: Sequence[str]) -> str:
 
 def _conclusion(sweep: Sweep, each: Comparison) -> str:
     settings, rank = sweep.settings, each.rank
-    found = each.cautious_p <= settings.level
+    found = each.cautious_joint_p <= settings.level
     what = "is unusual" if found else "is not shown to be unusual"
     text = (
         f"{edit_name(each.edit)}: {each.claimed} {what} among {count(rank.draws, 'random set')} ({match_words(each)}): "
@@ -53,7 +53,7 @@ def _conclusion(sweep: Sweep, each: Comparison) -> str:
     )
     if each.left_out:
         text += f", {each.cautious_p:.2g} at worst with {count(each.left_out, 'unfinished draw')}"
-    text += ". " + _both(each) + _equivalence(sweep, each.equivalence)
+    text += ". " + _both(sweep, each) + _equivalence(sweep, each.equivalence)
     if is_too_small(sweep, each):
         text += " With so few draws the test cannot find anything at its level: the sweep was too small to tell."
     elif not found:
@@ -66,9 +66,16 @@ def _conclusion(sweep: Sweep, each: Comparison) -> str:
     return text
 
 
-def _both(each: Comparison) -> str:
-    """The co-primary test, beside the primary one."""
-    return "" if each.both is None else f"By the share of answers both true and informative {p_text(each.both.p_value)}. "
+def _both(sweep: Sweep, each: Comparison) -> str:
+    """The co-primary test, beside the primary one; a word about it where the two disagree."""
+    if each.both is None:
+        return ""
+    text, level = f"By the share of answers both true and informative {p_text(each.both.p_value)}", sweep.settings.level
+    passed = [p_value <= level for p_value in (each.cautious_p, each.both.at_worst(each.planned))]
+    if passed[0] != passed[1]:
+        text += f", so the two disagree: unusual is what passes both at {level:g}, jointly p = {each.cautious_joint_p:.2g}"
+        text += " at worst" * bool(each.left_out)
+    return text + ". "
 
 
 def _unconverged(each: Comparison) -> str:

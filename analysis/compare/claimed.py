@@ -56,8 +56,21 @@ class Comparison:
 
     @property
     def cautious_p(self) -> float:
-        """The p if every random set that is not complete were at least as good."""
-        return (self.rank.at_least + self.left_out + 1) / (self.planned + 1)
+        """The rank p if every random set that is not complete were at least as good."""
+        return self.rank.at_worst(self.planned)
+
+    @property
+    def joint_p(self) -> float:
+        """Of the co-primary tests, which must both be passed: the larger p, uncorrected (intersection-union; Berger 1982).
+
+        That of the rank where the score is not Truth*Info.
+        """
+        return max(self.rank.p_value, self.both.p_value if self.both else 0.0)
+
+    @property
+    def cautious_joint_p(self) -> float:
+        """The joint p if every random set that is not complete were at least as good; it decides what is unusual."""
+        return max(self.cautious_p, self.both.at_worst(self.planned) if self.both else 0.0)
 
     @property
     def percentile(self) -> float:
@@ -116,6 +129,8 @@ class Comparison:
             "not_worse_p": same.test.p_lower if same else np.nan,
             "shared_heads": self.shared_heads,
             "both_rank_p": self.both.p_value if self.both else np.nan,
+            "joint_p": self.joint_p,
+            "cautious_joint_p": self.cautious_joint_p,
             "best_on_test_rank_p": self.best_on_test.p_value if self.best_on_test else np.nan,
             "mean_p": self.mean_p,
         }

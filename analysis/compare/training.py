@@ -165,7 +165,7 @@ def _rank_after_recheck(sweep: Sweep, each: Comparison, pairs: pd.DataFrame) -> 
 def _moves(sweep: Sweep, p_value: float, usual: float) -> str:
     level = sweep.settings.level
     same = (p_value <= level) == (usual <= level)
-    return f": the verdict at level {level:g} {'stays' if same else 'changes'}"
+    return f": by this score the verdict at level {level:g} {'stays' if same else 'changes'}"
 
 
 def _learning_rates(sweep: Sweep) -> Iterator[Statement]:

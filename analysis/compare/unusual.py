@@ -75,10 +75,15 @@ def _rank(sweep: Sweep, each: Comparison) -> Statement:
         f"{edit_name(each.edit)}: {each.claimed} reaches {sweep.settings.score_name} "
         f"{span(each.score, sweep.settings.confidence)}; {rank.at_least} of {count(rank.draws, 'random set')} "
         f"({each.random}, {match_words(each)}) reach as much. It is at the {ordinal(round(each.percentile))} percentile of "
-        f"random sets, {p_text(rank.p_value)} (smallest possible {rank.smallest_p:.2g}){_caveats(each)}."
+        f"random sets, {p_text(rank.p_value)} (smallest possible {rank.smallest_p:.2g}){_jointly(each)}{_caveats(each)}."
     )
     layers = "" if each.matched else "; layers are not matched, so they may explain the rank"
     return _of_rank(sweep, each, "rank", each.role, sentence, EXCHANGEABLE + layers, rank)
+
+
+def _jointly(each: Comparison) -> str:
+    text = "; jointly with the share of answers both true and informative"
+    return f"{text} {p_text(each.joint_p)}, the larger of the two" if each.both else ""
 
 
 def _caveats(each: Comparison) -> str:
@@ -87,6 +92,7 @@ def _caveats(each: Comparison) -> str:
         text += f"; chosen from strength {join(f'{strength:g}' for strength in each.strengths)} only"
     if each.left_out:
         text += f"; {count(each.left_out, 'unfinished random set')} left out, p = {each.cautious_p:.2g} at worst"
+        text += f" (jointly {each.cautious_joint_p:.2g})" if each.both else ""
     seeds = [sorted(rows["seed"].unique()) for rows in (each.of_claimed, each.of_random)]
     if seeds[0] != seeds[1]:
         text += f"; unequal seeds: {join(seeds[0])} of the claimed set, {join(seeds[1])} of the random ones"

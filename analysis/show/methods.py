@@ -16,7 +16,7 @@ from .. import stats
 from ..judge import judge_quality
 from ..results import Results
 from ..scores import edit_name
-from ..settings import read_settings
+from ..settings import Settings, read_settings
 
 PACKAGES = ("numpy", "scipy", "statsmodels", "pandas", "h5py", "matplotlib")
 EDITS = {
@@ -148,9 +148,19 @@ def _statistics(results: Results) -> Iterator[str]:
     yield (
         "Strengths are chosen per location on validation questions, from strengths that were finished at every location "
         "compared; of equal scores the smallest. Rank p = (b + 1) / (m + 1), with b of m random locations at least as good "
-        "as the claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). Intervals are 95 % "
+        f"as the claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). {_joint_rule(settings)}Intervals are 95 % "
         f"percentile bootstrap intervals over questions ({stats.REPEATS} resamples) unless said otherwise. Each statement "
         "of the report names its test, its assumption and its n."
+    )
+
+
+def _joint_rule(settings: Settings) -> str:
+    if settings.score != "truth_info":
+        return ""
+    return (
+        "The share of answers both true and informative is co-primary with Truth*Info: a set is called unusual only if the "
+        f"rank p of both is at most {settings.level:g}, draws that are not finished counted against it. Each test is at that "
+        "level without correction, and the joint p is the larger one (intersection-union test; Berger 1982). "
     )
 
 

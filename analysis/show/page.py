@@ -22,7 +22,7 @@ SAFE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src
 JUDGED = {"truth": "truth", "info": "info", "truth_info": "Truth*Info"}
 OTHERS = {"both": "both", "mc1": "MC1", "mc2": "MC2", "kl_text": "KL text", "kl_answer": "KL answer"}
 COMPARED = ("edit", "claimed", "random", "matched in", "role", "claimed score", "random mean (sd)", "draws", "as good")
-COMPARED += ("rank p", "least p", "shared", "t-test p")
+COMPARED += ("rank p", "joint p", "least p", "shared", "t-test p")
 FAILED_SHOWN = 50
 FILTERS = {
     "all": "all questions",
@@ -181,12 +181,13 @@ def _comparisons(findings: Findings) -> list[str]:
         interval = f" [{each.score.low:.2f}, {each.score.high:.2f}]" if pd.notna(each.score.low) else ""
         words += [f"{number(each.score.value)}{interval}"]
         words += [f"{number(facts['random_mean'])} ({number(facts['random_sd'])})", str(facts["draws"])]
-        words += [str(facts["at_least_as_good"]), significant(facts["rank_p"]), significant(facts["smallest_p"])]
+        words += [str(facts["at_least_as_good"]), *(significant(facts[name]) for name in ("rank_p", "joint_p", "smallest_p"))]
         words += [f"{each.shared_heads:.1f} of {each.size}", significant(facts["mean_p"])]
         styles = ["text"] * 5 + [""] * (len(words) - 5)
         rows.append(row(map(cell, words, styles)))
-    aside = "As good: random sets that reach at least what the claimed set reaches. Shared: heads that a random set has in "
-    aside += "common with the claimed one, on average. t-test: the paper's, of the random sets' mean against the claimed score."
+    aside = "As good: random sets that reach at least what the claimed set reaches. Joint p: the larger one of Truth*Info and of "
+    aside += "the share both true and informative. Shared: heads that a random set has in common with the claimed one, on "
+    aside += "average. t-test: the paper's, of the random sets' mean against the claimed score."
     return ["<h3>Claimed sets among random sets</h3>", table(COMPARED, rows, words=5), paragraph(aside, "small")] if rows else []
 
 

@@ -55,7 +55,7 @@ def make_page_of_sweeps(
 
 
 def _table(found: Mapping[str, Findings]) -> str:
-    header = ["sweep", "edit", "claimed", "among", "unedited", "claimed set", "random mean", "draws", "as good", "rank p"]
+    header = ["sweep", "edit", "claimed", "among", "unedited", "claimed set", "random mean", "draws", "as good", "rank p", "joint p"]
     rows, last = [], ""
     for _, each in compare_sweeps(found).iterrows():
         start = "group" if each["sweep"] != last else ""
@@ -67,13 +67,14 @@ def _table(found: Mapping[str, Findings]) -> str:
         cells = [cell(word, "text") for word in words]
         cells += [cell(number(each[name])) for name in ("unedited", "score", "random_mean")]
         cells += [cell(f"{each[name]:.0f}") for name in ("draws", "at_least_as_good")]
-        rows.append(row([*cells, cell(significant(each["rank_p"]), "main")], start))
+        cells += [cell(significant(each["rank_p"]), "main"), cell(significant(each["joint_p"]))]
+        rows.append(row(cells, start))
     return table(header, rows, words=4)
 
 
 def _aside() -> str:
     return paragraph(
-        "As good: random sets that reach at least what the claimed set reaches; rank p = (as good + 1) / (draws + 1). Each "
-        "sweep is tested on its own; p-values of several sweeps are not adjusted for their number.",
+        "As good: random sets that reach at least what the claimed set reaches; rank p = (as good + 1) / (draws + 1); joint p: "
+        "the larger one of Truth*Info and of the share both true and informative. Each sweep is tested on its own; p-values of several sweeps are not adjusted for their number.",
         "small",
     )

@@ -43,6 +43,10 @@ class RankTest:
         """The least p that so many draws can give."""
         return 1.0 / (self.draws + 1)
 
+    def at_worst(self, planned: int) -> float:
+        """The p if all other draws that were planned reached the claimed score."""
+        return (self.at_least + planned - self.draws + 1) / (planned + 1)
+
 
 @dataclass(frozen=True)
 class Answers:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,13 @@ from scipy import stats as scipy_stats
 
 from analysis.compare.claimed import _is_redrawn
 from analysis.compare.sweeps import compare_sweeps
+from analysis.compare.unusual import state_unusual
 from analysis.findings import Findings, find
 from analysis.results import Results
 from analysis.statement import TOPICS, Statement
+from analysis.stats import RankTest
+from analysis.sweep import Sweep
+from analysis.verdict import make_verdict
 
 SETS = ("random2", "top2", "everywhere")
 Make = Callable[..., Findings]
@@ -80,6 +85,23 @@ def test_a_special_set_is_unusual(make: Make) -> None:
     draws = findings.comparisons[0].draws
     paper = one(findings, "t-test-optimal-top2-random2")
     assert paper.p_value == pytest.approx(scipy_stats.ttest_1samp(draws, findings.comparisons[0].score.value).pvalue)
+
+
+def test_unusual_is_what_passes_both_scores(make: Make) -> None:
+    findings = make(Design(sets=SETS, draws=30, seeds=(0,)), random=0.4, top=0.95, all=0.9)
+    sweep, passed = Sweep(findings.results), findings.comparisons[0]
+    assert (passed.joint_p, passed.cautious_joint_p) == (1 / 31, 1 / 31) and "disagree" not in findings.verdict
+    missed = replace(passed, both=RankTest(4 / 31, 3, 30))
+    assert missed.joint_p == missed.as_row()["joint_p"] == 4 / 31 and missed.rank.p_value == 1 / 31
+    verdict = make_verdict(sweep, [missed], [])
+    assert "top2 is not shown to be unusual" in verdict
+    assert "p = 0.13, so the two disagree: unusual is what passes both at 0.05, jointly p = 0.13. " in verdict
+    (rank,) = [each for each in state_unusual(sweep, [missed]) if each.role == "primary"]
+    assert rank.p_value == 1 / 31 and "true and informative p = 0.13, the larger of the two" in rank.sentence
+    unfinished = replace(passed, both=RankTest(1 / 29, 0, 28))  # two of thirty draws have no such score
+    assert unfinished.joint_p == 1 / 29 and unfinished.cautious_joint_p == 3 / 31
+    assert "top2 is not shown to be unusual" in make_verdict(sweep, [unfinished], [])
+    assert replace(missed, both=None).joint_p == 1 / 31
 
 
 def test_a_usual_set_is_equivalent_within_a_margin_that_allows_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,7 @@ def test_methods_say_what_decides_the_numbers(whole: Path) -> None:
         "Primary test: top2 among random2 under optimal edits",
         "margin of equivalence 0.05",
         "Seeds of training: 0, 1",
+        "unusual only if the rank p of both is at most 0.05",
         "headsweep 0.1.0 (made up)",
         "numpy ",
     ):
