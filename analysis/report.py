@@ -31,7 +31,7 @@ BAD_INPUT = 3  # as headsweep's own exit codes
 def text_lines(findings: Findings) -> list[str]:
     """The report in short: the verdict, what was swept, the table and what is missing."""
     lines = [findings.verdict, "", overview(findings.results), ""]
-    lines += [*summary_lines(findings.summary, findings.settings.score_name), ""]
+    lines += [*summary_lines(findings.summary, findings.settings), ""]
     lines += judge_lines(findings.results)
     return lines + [f"missing: {sentence}" for sentence in findings.missing]
 

@@ -54,6 +54,11 @@ class Settings:
         """Of intervals: 1 - level."""
         return 1.0 - self.level
 
+    @property
+    def interval_name(self) -> str:
+        """`95 % interval`."""
+        return f"{100 * self.confidence:g} % interval"
+
     def values(self, table: pd.DataFrame, prefix: str = "") -> pd.Series:
         """The score in a table of metrics: more is better, so a divergence is negative."""
         values = table[f"{prefix}{self.score}"].astype(np.float64)

@@ -20,6 +20,7 @@ from .scores import (
     edit_name,
     pick_extreme_unit,
 )
+from .settings import Settings
 from .stats import Interval
 from .stats.resample import mean_score_interval, score_interval
 from .sweep import Sweep
@@ -54,11 +55,12 @@ def make_summary(sweep: Sweep, choice: Choice) -> pd.DataFrame:
     return summary if needs_correction(sweep.results) else summary.drop(columns=list(CORRECTED))
 
 
-def summary_lines(summary: pd.DataFrame, score_name: str = "Truth*Info") -> list[str]:
+def summary_lines(summary: pd.DataFrame, settings: Settings) -> list[str]:
     """The short table as text; best on test is the paper's own convention for strengths."""
     corrected = [name for name in CORRECTED if name in summary]
     names = [name.replace("_", " ") for name in corrected]
-    header = ("", "locations", "truth", "info", score_name, *names, "95 % interval", "range", "best on test", "strength")
+    header = ("", "locations", "truth", "info", settings.score_name, *names, settings.interval_name, "range")
+    header += ("best on test", "strength")
     rows = [header]
     for _, row in summary.iterrows():
         numbers = [_number(row[name]) for name in ("truth", "info", SCORE, *corrected)]
@@ -112,7 +114,8 @@ def _entries_of_set(sweep: Sweep, edit: str, kind: str, name: str, trials: pd.Da
 def _row(sweep: Sweep, entry: Entry, best: pd.Series) -> dict[str, object]:
     scores = entry.scores
     judged = list(sweep.answers_by_unit(entry.trials).values())
-    interval = mean_score_interval(judged, sweep.weights) if len(judged) == len(scores) else None
+    level, known = sweep.settings.confidence, len(judged) == len(scores)
+    interval = mean_score_interval(judged, sweep.weights, level=level) if known else None
     units = [(entry.edit, unit) for unit in scores["unit"]]
     return _as_row(entry.label, len(scores), _means(sweep.results, scores), interval) | {
         "edit": entry.edit,
@@ -126,8 +129,8 @@ def _row(sweep: Sweep, entry: Entry, best: pd.Series) -> dict[str, object]:
 
 
 def _unedited_row(sweep: Sweep) -> dict[str, object]:
-    answers = sweep.unedited_answers
-    interval = score_interval(answers, sweep.weights) if answers is not None else None
+    answers, level = sweep.unedited_answers, sweep.settings.confidence
+    interval = score_interval(answers, sweep.weights, level=level) if answers is not None else None
     scores = pd.DataFrame([sweep.unedited])
     return _as_row(UNEDITED, 0, _means(sweep.results, scores), interval) | {
         "edit": "",

@@ -59,9 +59,9 @@ def _histograms(findings: Findings) -> Iterator[Illustration]:
         yield Illustration(
             re.sub(r"[^\w.-]", "_", f"histogram_{claimed}_{random}"),
             f"Is the claimed set special? Columns: how many of the random sets ({random}) reach each {score_name} on test "
-            f"questions. Lines: the claimed set ({claimed}), all heads and the unedited model, with 95 % intervals over "
-            "questions as bars. If the claimed set lies among the columns, edits at some random heads succeed as well as one "
-            "there. The strength of each location was chosen on validation questions.",
+            f"questions. Lines: the claimed set ({claimed}), all heads and the unedited model, with "
+            f"{findings.settings.interval_name}s over questions as bars. If the claimed set lies among the columns, edits at "
+            "some random heads succeed as well as one there. The strength of each location was chosen on validation questions.",
             partial(draw_histogram, groups, score_name),
         )
 
@@ -88,9 +88,9 @@ def _forest(findings: Findings) -> Iterator[Illustration]:
     if rows:
         yield Illustration(
             "forest",
-            f"{score_name} by edit and kind of location. Mark: the location, or the mean over locations; thick line: 95 % "
-            "interval over questions; thin grey line: from the lowest to the highest location. The numbers repeat mark and "
-            "interval. Rows whose thick lines overlap much are not told apart by so many questions; the paired "
+            f"{score_name} by edit and kind of location. Mark: the location, or the mean over locations; thick line: "
+            f"{findings.settings.interval_name} over questions; thin grey line: from the lowest to the highest location. The "
+            "numbers repeat mark and interval. Rows whose thick lines overlap much are not told apart by so many questions; the paired "
             "differences below are sharper.",
             partial(draw_forest, rows, score_name, float(findings.summary[SCORE].iloc[0])),
         )

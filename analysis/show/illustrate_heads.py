@@ -67,7 +67,7 @@ def _scatter(findings: Findings, place: int, claimed: np.ndarray) -> Iterator[Dr
         f"Does the localiser predict editability? Each mark is a head: what an edit ({edit_name(scores.edit)}) there reaches "
         "against the probe's accuracy there; rings mark the claimed heads. Marks high up on the left can be edited though "
         "the probe finds little there; marks low on the right are read well and edited badly. In the title: the rank correlation "
-        "and its 95 % interval.",
+        f"and its {findings.settings.interval_name}.",
         partial(
             draw_probe_scatter,
             scores.probe[both],

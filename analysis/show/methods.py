@@ -148,9 +148,10 @@ def _statistics(results: Results) -> Iterator[str]:
     yield (
         "Strengths are chosen per location on validation questions, from strengths that were finished at every location "
         "compared; of equal scores the smallest. Rank p = (b + 1) / (m + 1), with b of m random locations at least as good "
-        f"as the claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). {_joint_rule(settings)}Intervals are 95 % "
-        f"percentile bootstrap intervals over questions ({stats.REPEATS} resamples) unless said otherwise. Each statement "
-        "of the report names its test, its assumption and its n."
+        f"as the claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). {_joint_rule(settings)}"
+        f"Intervals are {100 * settings.confidence:g} % percentile bootstrap intervals over questions ({stats.REPEATS} "
+        "resamples), whole groups at a time, unless said otherwise. Each statement of the report names its test, its "
+        "assumption and its n."
     )
 
 

@@ -151,7 +151,7 @@ def _summary(findings: Findings) -> str:
     names = [name.replace("_", " ") for name in corrected]
     main = settings.score if settings.score in JUDGED | OTHERS else SCORE
     others = OTHERS if main != SCORE else {SCORE: settings.score_name} | OTHERS
-    header = ["", "locations", *JUDGED.values(), *names, f"{100 * settings.confidence:g} % interval", "range"]
+    header = ["", "locations", *JUDGED.values(), *names, settings.interval_name, "range"]
     header += others.values()
     rows, last_edit = [], ""
     for _, each in summary.iterrows():

@@ -10,7 +10,7 @@ import pandas as pd
 from ..compare.sweeps import compare_sweeps
 from ..findings import Findings
 from ..scores import edit_name
-from ..statement import UNUSUAL
+from ..statement import UNUSUAL, join
 from .figures_sets import draw_forest
 from .illustrate import Illustration, forest_rows
 from .markup import bullets, cell, figure, number, paragraph, row, section, significant, table
@@ -20,11 +20,12 @@ from .page import Picture, partial_text, whole_page
 def illustrate_sweeps(found: Mapping[str, Findings]) -> Iterator[Illustration]:
     """The forest plots of all sweeps in one, if they have one score."""
     names = {findings.settings.score_name for findings in found.values()}
+    lines = join(dict.fromkeys(findings.settings.interval_name for findings in found.values()))
     rows = [each for label, findings in found.items() for each in forest_rows(findings, label)]
     if rows and len(names) == 1:
         yield Illustration(
             "forest_of_sweeps",
-            "Each sweep's locations. Mark: the location, or the mean over locations; thick line: 95 % interval over "
+            f"Each sweep's locations. Mark: the location, or the mean over locations; thick line: {lines} over "
             "questions; thin grey line: from the lowest to the highest location. Compare within a sweep first: models and "
             "behaviours differ in how far any edit can move them.",
             partial(draw_forest, rows, names.pop(), np.nan),

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up import Design, write_results
+from made_up import COMPARISON, Design, write_results
 from matplotlib.figure import Figure
 
 from analysis import report
 from analysis.report import main
-from analysis.results import LINEAR
+from analysis.results import LINEAR, Results
 from analysis.statement import TOPICS
+from analysis.stats.resample import resample_weights, score_interval
+from analysis.sweep import Sweep
 
 Write = Callable[[Design], Path]
 
@@ -23,9 +25,9 @@ def run(path: Path, *options: str) -> int:
     return main([str(path), *options])
 
 
-def page_of(path: Path) -> str:
-    """The page of a report beside its results."""
-    return (path.parent / "report" / "index.html").read_text(encoding="utf-8")
+def page_of(path: Path, name: str = "index.html") -> str:
+    """The page of a report beside its results, or another file of it."""
+    return (path.parent / "report" / name).read_text(encoding="utf-8")
 
 
 def words_of(page: str) -> str:
@@ -107,6 +109,24 @@ def test_methods_say_what_decides_the_numbers(whole: Path) -> None:
     ):
         assert words in text and words in shown
     assert "max_new_tokens: 12" in text
+
+
+def test_intervals_follow_the_level_of_the_job(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "save", draw_only)
+    path = write(Design(sets=("singles", "random2", "top2", "everywhere"), comparison=COMPARISON | {"level": 0.1}))
+    assert run(path) == 0
+    text, shown = capsys.readouterr().out, words_of(page_of(path) + page_of(path, "methods.md"))
+    assert "90 % interval" in text and "90 % interval over questions" in shown and "Intervals are 90 %" in shown
+    assert "95 %" not in text + shown
+    sweep = Sweep(Results(path))
+    summary = pd.read_csv(path.parent / "report" / "tables" / "summary.csv").set_index("label")
+    weights = resample_weights(sweep.questions, groups=sweep.groups, level=0.9)
+    by_hand = score_interval(sweep.unedited_answers, weights, level=0.9)
+    assert summary.loc["unedited model", ["low", "high"]].tolist() == pytest.approx([by_hand.low, by_hand.high], rel=1e-5)
+    usual = score_interval(sweep.unedited_answers, resample_weights(sweep.questions, groups=sweep.groups))
+    assert by_hand.high - by_hand.low < 0.9 * (usual.high - usual.low)
 
 
 def test_print_holds_verdict_and_table(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
