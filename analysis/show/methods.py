@@ -17,6 +17,7 @@ from ..judge import judge_quality
 from ..results import Results
 from ..scores import edit_name
 from ..settings import Settings, read_settings
+from ..statement import count, join
 
 PACKAGES = ("numpy", "scipy", "statsmodels", "pandas", "h5py", "matplotlib")
 EDITS = {
@@ -78,8 +79,7 @@ def _locations(results: Results) -> Iterator[str]:
     units = results.locations.drop_duplicates("unit")
     for name, rows in units.groupby("set", sort=False):
         first = rows.iloc[0]
-        size = "1 head" if first["size"] == 1 else f"{first['size']} heads"
-        text = f"{name}: {len(rows):,} of kind {first['kind']}, {size} each"
+        text = f"{name}: {count(len(rows), 'location')} of kind {first['kind']}, {count(first['size'], 'head')} each"
         if first["matched_to"]:
             text += f", as many heads in each layer as {first['matched_to']}"
         yield text + (", to choose learning rates on; no test uses them." if rows["tuning"].all() else ".")
@@ -90,8 +90,9 @@ def _training(results: Results) -> Iterator[str]:
     for edit, rows in trials.groupby("edit", sort=False):
         kind = str(edit).replace(",", " ").split()[0]
         name = "alpha" if kind == "iti" else "tau"
-        strengths = ", ".join(f"{strength:g}" for strength in sorted(rows["strength"].unique()))
-        yield f"{edit_name(str(edit))}: {EDITS[kind]}. {name} in {strengths}; sets: {', '.join(rows['set'].unique())}."
+        strengths = rows.groupby("set", sort=False)["strength"].unique().map(lambda each: join(f"{x:g}" for x in sorted(each)))
+        at = [f"{name} {each} at {join(sets.index)}" for each, sets in strengths.groupby(strengths, sort=False)]
+        yield f"{edit_name(str(edit))}: {EDITS[kind]}. {'; '.join(at)}."
     training = results.job.get("training") or {}
     settings = ", ".join(f"{key} {_plain(value)}" for key, value in training.items() if key != "learning_rate")
     seeds = ", ".join(str(seed) for seed in sorted(trials["seed"].unique()))
@@ -99,10 +100,10 @@ def _training(results: Results) -> Iterator[str]:
         f"{_plain(training.get('learning_rate', 'unknown'))}. Seeds of training: {seeds}."
     )
     controls = trials.loc[trials["labels"] != "true", "labels"].value_counts()
-    for labels, count in controls.items():
-        yield f"Control: {count} trials trained on pairs with {labels} labels; no comparison uses them."
+    for labels, trained in controls.items():
+        yield f"Control: {count(trained, 'trial')} with pairs of {labels} labels; no comparison uses what it gave."
     if trials["recheck"].any():
-        yield f"{int(trials['recheck'].sum())} trials were trained again with twice the epochs, to check convergence only."
+        yield f"Trained again with twice the epochs, to check convergence only: {count(int(trials['recheck'].sum()), 'trial')}."
 
 
 def _tuning(tuning: pd.DataFrame) -> Iterator[str]:
@@ -114,7 +115,7 @@ def _tuning(tuning: pd.DataFrame) -> Iterator[str]:
             f"{rate:g} (validation loss {row.loss:.4g}{', chosen' * row.chosen}{', an end of the grid' * (row.chosen and row.edge)})"
             for rate, row in zip(tried.index, tried.itertuples(), strict=True)
         ]
-        yield f"{edit_name(str(edit))} of rank {rank} on {targets} at {size} heads, mean over tuning locations: {', '.join(words)}."
+        yield f"{edit_name(str(edit))} of rank {rank} on {targets} at {count(size, 'head')}, mean over tuning locations: {', '.join(words)}."
 
 
 def _evaluation(results: Results) -> Iterator[str]:

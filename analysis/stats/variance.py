@@ -1,15 +1,16 @@
 """How much is noise? Variance of single answers over locations, seeds and questions; a mixed model of kinds.
 
-In: a long table with the columns location, seed, question, correct (and kind).  Out: shares, effects.
+In: a long table with the columns location, seed, question, correct; means of locations.  Out: shares, effects.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats as distributions
 
-from .basics import LEVEL, REPEATS, Array, Interval, percentiles
+from .basics import LEVEL, REPEATS, Array, Interval, finite, percentiles
 
 PARTS = ("location", "seed", "question", "location x question", "rest")
 
@@ -58,61 +59,33 @@ def variance_split(
 
 @dataclass(frozen=True)
 class KindEffect:
-    """Mean of a kind's locations minus that of the reference kind, locations being draws."""
+    """Mean of a kind's locations minus that of another kind, locations being draws."""
 
     difference: Interval
     p_value: float
-    locations: int
 
 
-@dataclass(frozen=True)
-class MixedModel:
-    """correct ~ kind + (1 | question) + (1 | location), with a location variance of each kind's own."""
+def kind_effect(locations: ArrayLike, others: ArrayLike, level: float = LEVEL) -> KindEffect:
+    """Effect of the kind in correct ~ kind + (1 | question) + (1 | location), a location variance of each kind's own.
 
-    effects: dict[str, KindEffect]  # by kind
-    problem: str  # why there are none
-    left_out: int  # locations without all answers
-
-
-def mixed_model(table: pd.DataFrame, reference: str = "random", level: float = LEVEL) -> MixedModel:
-    """The effect of each kind beside the reference kind, in shares of correct answers.
-
-    n: locations. In a balanced table (all locations answer the same questions) the questions' effects cancel and
-    the linear mixed model's estimate by REML is that of the location means: Welch's t, and for a kind of one
-    location the reference kind's spread. So no fit can fail, as statsmodels' often does at a variance near 0.
-    Assumes location means near normal; seeds are averaged over.
+    In: means over questions and seeds of each location of a kind [L], and of two or more of the other. n: locations.
+    In a balanced table (all locations answer the same questions) the questions' effects cancel and the linear mixed
+    model's estimate by REML is that of the location means: Welch's t, and for a kind of one location the others'
+    spread. So no fit can fail, as statsmodels' often does at a variance near 0. Assumes location means near normal.
     """
-    means, left_out = _location_means(table)
-    others = means.loc[means["kind"] == reference, "correct"].to_numpy()
-    if others.size < 2:
-        return MixedModel(
-            {}, f"{others.size} complete locations of kind {reference}: two are needed", left_out
-        )
-    effects = {
-        str(kind): _kind_effect(rows["correct"].to_numpy(), others, level)
-        for kind, rows in means[means["kind"] != reference].groupby("kind", sort=False)
-    }
-    return MixedModel(effects, "" if effects else "all locations are of one kind", left_out)
-
-
-def _location_means(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Columns kind and correct, of the locations that have all answers; and how many have not."""
-    wide = table.pivot_table(index=["kind", "location"], columns=["seed", "question"], values="correct")
-    complete = wide.dropna()
-    return complete.mean(axis=1).rename("correct").reset_index(), len(wide) - len(complete)
-
-
-def _kind_effect(ours: Array, others: Array, level: float) -> KindEffect:
-    own, theirs = ours.var(ddof=1) / ours.size if ours.size > 1 else 0.0, others.var(ddof=1) / others.size
+    ours, theirs = finite("locations", locations), finite("others", others)
+    if ours.size < 1 or theirs.size < 2:
+        raise ValueError(f"{ours.size} locations beside {theirs.size}: one beside two are needed")
+    of_theirs = theirs.var(ddof=1) / theirs.size
     if ours.size > 1:
-        freedom = (own + theirs) ** 2 / (own**2 / (ours.size - 1) + theirs**2 / (others.size - 1))
+        own = ours.var(ddof=1) / ours.size
+        freedom = (own + of_theirs) ** 2 / (own**2 / (ours.size - 1) + of_theirs**2 / (theirs.size - 1))
     else:
-        own, freedom = theirs * others.size, others.size - 1
-    difference, error = ours.mean() - others.mean(), np.sqrt(own + theirs)
+        own, freedom = of_theirs * theirs.size, theirs.size - 1
+    difference, error = ours.mean() - theirs.mean(), np.sqrt(own + of_theirs)
     reach = distributions.t.ppf((1.0 + level) / 2.0, freedom) * error
-    p_value = 2.0 * distributions.t.sf(abs(difference) / error, freedom)
     interval = Interval(float(difference), float(difference - reach), float(difference + reach))
-    return KindEffect(interval, float(p_value), ours.size)
+    return KindEffect(interval, float(2.0 * distributions.t.sf(abs(difference) / error, freedom)))
 
 
 def _as_array(table: pd.DataFrame) -> tuple[Array, int]:

@@ -226,10 +226,10 @@ def test_training_controls_and_noise(make: Make) -> None:
     mean = trials[(trials["unit"] == "top2") & (trials["edit"] == "optimal")].groupby("labels")["test_truth_info"].mean()
     assert swapped.estimate == pytest.approx(mean["true"] - mean["swapped"]) and swapped.low > 0
     assert "of 4 random subspaces" in one(findings, "subspace-optimal-subspace2").sentence
-    assert 0 <= one(findings, "real-optimal-random").estimate <= 1
+    assert 0 <= one(findings, "real-optimal-random2").estimate <= 1
     kinds = findings.scores.query("edit == 'optimal' and not tuning").groupby("kind")["both"].mean()
-    assert one(findings, "kind-optimal-top").estimate == pytest.approx(kinds["top"] - kinds["random"], abs=1e-6)
-    assert "ITI, random sets: 1 seed at 20 locations" in one(findings, "not-enough").sentence
+    assert one(findings, "kind-optimal-top2-random2").estimate == pytest.approx(kinds["top"] - kinds["random"], abs=1e-6)
+    assert "ITI, random2: 1 seed at 20 locations" in one(findings, "not-enough").sentence
     assert "2 locations that learning rates were chosen on take part in no test (8 trials)" in findings.missing
 
 
@@ -262,7 +262,7 @@ def test_groups_of_questions_stand_for_questions(make: Make, monkeypatch: pytest
     assert one(grouped, key).estimate == pytest.approx(one(once, key).estimate, rel=1e-6)
     assert "with 160 questions in 40 groups" in one(grouped, key).sentence
     assert re.search(r"needs [\d,]+ groups of as many questions each", one(grouped, key).sentence)
-    for name in ("real-optimal-random", "variance-optimal-random"):
+    for name in ("real-optimal-random2", "variance-optimal-random2"):
         assert [getattr(one(grouped, name), end) for end in ("estimate", "low", "high")] == pytest.approx(
             [getattr(one(once, name), end) for end in ("estimate", "low", "high")]
         )

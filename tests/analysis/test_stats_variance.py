@@ -84,7 +84,8 @@ def test_mixed_model_agrees_with_statsmodels_where_that_fits() -> None:
     noise = generator.normal(size=(15, 1, 40))
     correct = correct + np.concatenate([noise, noise])
     table = as_table(correct, kind)
-    ours = variance.mixed_model(table).effects["single"]
+    means = correct.mean(axis=(1, 2))
+    ours = variance.kind_effect(means[15:], means[:15])
     table["centred"] = table["correct"] - table.groupby("question")["correct"].transform("mean")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -94,23 +95,17 @@ def test_mixed_model_agrees_with_statsmodels_where_that_fits() -> None:
         ours.difference.value == pytest.approx(fit.params["kind[T.single]"], abs=1e-6) == pytest.approx(0.5)
     )
     assert error == pytest.approx(fit.bse["kind[T.single]"], rel=1e-3)
-    assert ours.locations == 15
 
 
 def test_mixed_model_is_welchs_test_of_location_means() -> None:
     generator = np.random.default_rng(5)
-    kind = np.repeat(["random", "single", "top"], [16, 30, 1])
-    correct = (generator.random((47, 3, 60)) < 0.4 + 0.4 * generator.random((47, 1, 1))).astype(float)
-    model = variance.mixed_model(as_table(correct, kind))
-    means = correct.mean(axis=(1, 2))
-    welch = scipy_stats.ttest_ind(means[16:46], means[:16], equal_var=False)
-    single, top = model.effects["single"], model.effects["top"]
-    assert single.p_value == pytest.approx(welch.pvalue)
-    assert (single.difference.low, single.difference.high) == pytest.approx(
-        tuple(welch.confidence_interval())
-    )
-    error = means[:16].std(ddof=1) * np.sqrt(1 + 1 / 16)
-    t = (means[46] - means[:16].mean()) / error
-    assert top.p_value == pytest.approx(2 * scipy_stats.t.sf(abs(t), 15))
-    nothing = variance.mixed_model(as_table(correct, kind), reference="list")
-    assert (nothing.effects, nothing.problem) == ({}, "0 complete locations of kind list: two are needed")
+    random, single, top = generator.random(16), generator.random(30), generator.random(1)
+    effect = variance.kind_effect(single, random)
+    welch = scipy_stats.ttest_ind(single, random, equal_var=False)
+    assert effect.p_value == pytest.approx(welch.pvalue)
+    assert (effect.difference.low, effect.difference.high) == pytest.approx(tuple(welch.confidence_interval()))
+    error = random.std(ddof=1) * np.sqrt(1 + 1 / 16)
+    t = (top[0] - random.mean()) / error
+    assert variance.kind_effect(top, random).p_value == pytest.approx(2 * scipy_stats.t.sf(abs(t), 15))
+    with pytest.raises(ValueError, match="2 locations beside 1"):
+        variance.kind_effect(single[:2], top)
