@@ -196,9 +196,10 @@ def _learning_rates(sweep: Sweep) -> Iterator[Statement]:
 
 def _strengths(sweep: Sweep, edit: str, rows: pd.DataFrame) -> Iterator[Statement]:
     """How many choices of a strength are an end of the grid that they were chosen from."""
-    grid = sorted(sweep.trials.loc[sweep.trials["edit"] == edit, "strength"].unique())
-    picks = rows.drop_duplicates(["unit", "fold"])
-    if len(grid) < 2:
+    strengths = sweep.trials[sweep.trials["edit"] == edit].groupby("set")["strength"]
+    grid, picks = sorted(set(strengths.obj)), rows.drop_duplicates(["unit", "fold"])
+    picks = picks[picks["set"].map(strengths.nunique()) > 1]
+    if picks.empty:
         return
     at_end = int((picks["edge"] != "").sum())
     share = stats.share_interval(at_end, len(picks), sweep.settings.confidence)
@@ -212,7 +213,7 @@ def _strengths(sweep: Sweep, edit: str, rows: pd.DataFrame) -> Iterator[Statemen
             f"{edit_name(edit)}: of the strengths chosen on validation an end of the grid ({grid[0]:g} to {grid[-1]:g}) are "
             f"{told}. Where it is the best of the grid, a wider one might do better."
         ),
-        assumption="one choice a location and fold, all from the same grid; where only one strength is planned there is none",
+        assumption="one choice a location and fold, all from the same grid; sets of one strength choose nothing",
         n=count(len(picks), "choice"),
         **numbers(share),
         unit="share",
