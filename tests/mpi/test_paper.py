@@ -30,7 +30,7 @@ SETS = {"paper_iti": {"locations.random16.random.draws": "3"}, "paper_top16_rand
                       "edits": "[{optimal: {at: [one, top16, random16, matched16, all], tau: [0.1]}}, {lora: {at: [all], tau: [0.1]}}, "
                                "{iti: {at: [top16, matched16], alpha: [15]}}]"}}
 TRIALS = {"paper_iti": 8, "paper_top16_random16": 8 + 4, "paper_single_heads": 4 + 1, "paper_all_heads": 15 + 15,
-          "paper_seeds": 3 * 7 + 4,
+          "paper_seeds": 3 * (7 + 4),
           "thousands": 3 * (11 + 6)}  # with rechecks
 
 
