@@ -76,6 +76,7 @@ TUNING_COLUMNS = (
     "chosen",
     "edge",
 )
+EXTENSION_COLUMNS = ("utc", "trials_before", "trials_after", "trials_done")
 FLAGS = {"locations": ("tuning",), "trials": ("recheck",), "tuning": ("chosen", "edge")}  # 0 or 1 in the file
 
 
@@ -133,6 +134,13 @@ class Results:
         questions, groups = self.test_groups.size, len(set(self.test_groups))
         text = f"{questions:,} question{'s' * (questions != 1)}"
         return text if groups == questions else f"{text} in {groups:,} group{'s' * (groups != 1)}"
+
+    @cached_property
+    def extensions(self) -> pd.DataFrame:
+        """One row a time that the sweep was given more trials; none where the file does not tell of any."""
+        with _open(self.path) as file:
+            told = "extensions" in file
+        return self._table("extensions", EXTENSION_COLUMNS) if told else pd.DataFrame(columns=EXTENSION_COLUMNS)
 
     @cached_property
     def info_judged(self) -> bool:

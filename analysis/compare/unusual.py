@@ -171,9 +171,8 @@ def _draws(sweep: Sweep, each: Comparison) -> Statement:
         role="exploratory",
         sentence=(
             f"{each.label}: {count(each.planned, 'draw')} planned, {len(each.draws)} finished. The rank p is valid if that "
-            "number was fixed before a look at the results; results do not tell whether a sweep was extended after "
-            f"one. A sequential test that stops at {STOP_AT} draws as good as the claimed set {end}: "
-            f"{p_text(test.p_value)}."
+            f"number was fixed before a look at the results; the sweep was {_extended(sweep)}. A sequential test that "
+            f"stops at {STOP_AT} draws as good as the claimed set {end}: {p_text(test.p_value)}."
         ),
         assumption="Besag and Clifford (1991): draws in their planned order, the stopping rule fixed in advance",
         n=count(test.draws, "draw"),
@@ -182,6 +181,18 @@ def _draws(sweep: Sweep, each: Comparison) -> Statement:
         effect="draws that a sequential test takes",
         p_value=test.p_value,
     )
+
+
+def _extended(sweep: Sweep) -> str:
+    """How often, when, and what could be looked at before."""
+    times = [
+        f"on {row.utc[:10]}, when {row.trials_done} of {count(row.trials_before, 'trial')} were done"
+        for row in sweep.results.extensions.itertuples()
+    ]
+    if not times:
+        return "never extended"
+    often = {1: "once", 2: "twice"}.get(len(times), f"{len(times)} times")
+    return f"extended {often}, {join(times)}; if after a look at them, read the sequential test instead of the rank"
 
 
 def _small_p(value: float) -> str:

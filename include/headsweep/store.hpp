@@ -29,6 +29,7 @@ struct Column {
   std::vector<std::string> dims;  ///< names of the axes: trial, item, head, location, question, step, ...
   std::string units, meaning;     ///< attributes `units` and `long_name`
   Origin origin = Origin::part;
+  bool added = false;  ///< after the format's version had its number: files without it are read all the same
   [[nodiscard]] std::string path() const { return group.empty() ? name : group + "/" + name; }
 };
 /// The one table that results.h5, its reader's docs and `headsweep schema` are made from.
@@ -56,6 +57,12 @@ struct SweepIdentity {
   std::string build;     ///< program version, git revision, libraries, kind of processor
   std::string begun_as;  ///< of an extended sweep: the sweep_hash that it was begun with
 };
+/// More trials for a sweep that had been begun, whose results may have been looked at by then.
+struct Extension {
+  std::string utc;
+  int trials_before = 0, trials_after = 0;
+  int trials_done = 0;  ///< in finished blocks, at that time
+};
 /// All of results.h5 but the trials' outcomes.
 struct SweepHeader {
   SweepIdentity identity;
@@ -70,6 +77,7 @@ struct SweepHeader {
   };
   std::vector<Baseline> baseline;     ///< the unedited model, per fold
   std::vector<Reference> references;  ///< of all questions, in their order
+  std::vector<Extension> extensions;  ///< by time
 };
 
 // ---- parts ------------------------------------------------------------------------------------------------

@@ -141,7 +141,9 @@ ColumnReader::ColumnReader(h5::File file, const std::string& format, const Origi
   const std::vector<std::string> paths = file_.datasets();
   for (const Column& column : schema()) {
     if (!origins.contains(column.origin)) continue;
-    sound(std::binary_search(paths.begin(), paths.end(), column.path()), column.path(), ": missing");
+    const bool there = std::binary_search(paths.begin(), paths.end(), column.path());
+    if (column.added && !there) continue;
+    sound(there, column.path(), ": missing");
     check_column(column);
   }
 }

@@ -88,6 +88,8 @@ class ColumnReader {
   /// lengths along an axis agree. Throws h5::Failure.
   ColumnReader(h5::File file, const std::string& format, const Origins& origins);
   [[nodiscard]] std::uint64_t extent(const std::string& axis) const;
+  /// Whether the file has the rows of an axis that was added to the format.
+  [[nodiscard]] bool has(const std::string& axis) const { return extents_.contains(axis); }
   [[nodiscard]] int size(const std::string& axis) const { return static_cast<int>(extent(axis)); }
   template <class T>
   std::vector<T> read(const std::string& path) {

@@ -8,6 +8,7 @@
 #include <headsweep/store.hpp>
 
 #include "store/events.hpp"
+#include "store/header.hpp"
 #include "store/identity.hpp"
 #include "store/lock.hpp"
 
@@ -185,7 +186,10 @@ Gathered gather_folders(const std::vector<SweepFolder>& folders, const fs::path&
     if (first) require_same(folder.path(), first->identity, header->identity);
     for (const std::string& block : folder.finished_blocks(header->plan))
       parts.push_back(folder.part_file(block));
-    if (!first) first = std::move(header);
+    if (first)
+      join_extensions(header->extensions, first->extensions);
+    else
+      first = std::move(header);
   }
   require(first.has_value(), "gather: no folder named");
   return write_results(file, *first, parts);

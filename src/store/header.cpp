@@ -200,6 +200,7 @@ Extents extents_of(const SweepHeader& header) {
           {"location", plan.locations.size()},
           {"block", plan.blocks.size()},
           {"tuning_row", header.tuning.size()},
+          {"extension", header.extensions.size()},
           {"head_row", static_cast<std::uint64_t>(plan.shape.layers * plan.shape.heads)},
           {"fold", folds},
           {"reference", header.references.size()},
@@ -275,6 +276,7 @@ void write_design(ColumnWriter* out, const SweepHeader& header) {
   write_questions(out, header);
   write_plan(out, header.plan);
   write_tuning(out, header.tuning);
+  write_extensions(out, header.extensions);
   write_baseline(out, header);
   write_references(out, header.references);
   out->expect_all({Origin::header, Origin::header_and_part});

@@ -21,6 +21,11 @@ void write_probe(ColumnWriter* out, const SweepHeader& header);
 /// Every column of origin `header` or `header_and_part`.
 void write_design(ColumnWriter* out, const SweepHeader& header);
 
+void write_extensions(ColumnWriter* out, const std::vector<Extension>& rows);
+std::vector<Extension> read_extensions(ColumnReader* in);
+/// Those of another folder of the same sweep added: one that both have counts what was done in both.
+void join_extensions(const std::vector<Extension>& others, std::vector<Extension>& all);
+
 /// The header without `localiser`.
 SweepHeader read_design(ColumnReader* in);
 std::vector<HeadRows> read_probe(ColumnReader* in);

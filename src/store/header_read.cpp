@@ -234,6 +234,7 @@ SweepHeader read_design(ColumnReader* in) {
   read_trials(in, &header.plan);
   read_blocks(in, &header.plan);
   header.tuning = read_tuning(in);
+  header.extensions = read_extensions(in);
   header.questions = read_questions(in);
   for (int fold = 0; fold < header.plan.folds; ++fold)
     header.baseline.push_back(read_baseline(in, static_cast<std::uint64_t>(fold)));

@@ -23,6 +23,8 @@ void add_axes(Table* table) {
   axis("step", "step of training, from 0");
   axis("block", "row of blocks");
   axis("tuning_row", "a learning rate that was tried");
+  axis("extension", "a time that the sweep was given more trials");
+  table->back().added = true;
   axis("edit_row", "one rank of one trial's edit at one linear layer");
   axis("head_channel", "place in one head's output");
   axis("edit_offset", "trials + 1 (not written)");
@@ -178,6 +180,24 @@ void add_tuning(Table* table) {
   add("edge", u8, "1", "1 if it is chosen and an end of its grid: a wider grid may do better");
 }
 
+/// No rows where the sweep is as it was begun.
+void add_extensions(Table* table) {
+  const auto add = [&](const char* name, ColumnType type, const char* meaning) {
+    table->push_back({"extensions",
+                      name,
+                      type,
+                      {"extension"},
+                      type == text ? "text" : "trials",
+                      meaning,
+                      Origin::header,
+                      true});
+  };
+  add("utc", text, "when");
+  add("trials_before", i32, "trials that the sweep had");
+  add("trials_after", i32, "trials that it had then");
+  add("trials_done", i32, "trials whose blocks were finished at that time, so that they could be looked at");
+}
+
 struct Place {
   std::string group, axis;
   Origin origin;
@@ -294,6 +314,7 @@ Table make_schema() {
   add_plan(&table);
   add_trials(&table);
   add_tuning(&table);
+  add_extensions(&table);
   for (const char* part : {"validation", "test"})
     add_metrics({"metrics", "trial", Origin::part}, part, &table);
   add_items({"items", "trial", Origin::part}, "answer", &table);

@@ -1,6 +1,7 @@
 // sweep: more locations, strengths and seeds for a sweep that has been begun. Needs neither MPI nor the
 // weights' memory: the stored localiser ranks the heads.
 #include <headsweep/sweep.hpp>
+#include <set>
 
 #include "sweep/judge_files.hpp"
 #include "sweep/rate_files.hpp"
@@ -10,6 +11,25 @@
 namespace headsweep {
 
 namespace {
+
+int trials_done(const SweepFolder& folder, const Plan& plan) {
+  const std::vector<std::string> finished = folder.finished_blocks(plan);
+  const std::set<std::string> names(finished.begin(), finished.end());
+  std::size_t trials = 0;
+  for (const Block& block : plan.blocks)
+    if (names.contains(block.name)) trials += block.trials.size();
+  return static_cast<int>(trials);
+}
+
+/// Whoever adds draws may have seen the results of those before: this is told with the results.
+void note_extension(const SweepFolder& folder, const Plan& before, SweepHeader& header) {
+  const std::size_t after = header.plan.trials.size();
+  if (after == before.trials.size()) return;
+  header.extensions.push_back({.utc = utc_text(now_seconds()),
+                               .trials_before = static_cast<int>(before.trials.size()),
+                               .trials_after = static_cast<int>(after),
+                               .trials_done = trials_done(folder, before)});
+}
 
 /// The header of the larger plan.
 SweepHeader extended(const SweepFolder& folder, JobSpec job) {
@@ -29,7 +49,9 @@ SweepHeader extended(const SweepFolder& folder, JobSpec job) {
   Ranking ranking;
   for (const HeadRows& rows : header.localiser)
     ranking.push_back(table_of(rows, texts.config).ranking(texts.config.heads));
-  header.plan = extend_plan(header.plan, job, size_of_data(job, texts), ranking);
+  const Plan before = header.plan;
+  header.plan = extend_plan(before, job, size_of_data(job, texts), ranking);
+  note_extension(folder, before, header);
   if (!header.tuning.empty())
     mark_tuning(parse_choices(read_choices(folder, header), rates_file(folder).string()), header.plan);
   header.identity = identity;

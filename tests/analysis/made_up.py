@@ -48,6 +48,7 @@ class Design:
     subspaces: int = 0  # draws of random subspaces that match top2
     teacher: bool = False  # whether KL to a teacher was measured
     group_size: int = 2  # questions
+    extensions: tuple[tuple[str, int, int, int], ...] = ()  # when, trials before, after, done
     comparison: dict = field(default_factory=lambda: COMPARISON)
     name: str = "made up"
     model: str = "little"
@@ -161,6 +162,7 @@ class _Writer:
         self._write_curves()
         self._write_references()
         self._write_tuning()
+        self._write_extensions()
 
     def _put(self, path: str, values: object) -> None:
         array = np.asarray(values)
@@ -288,6 +290,15 @@ class _Writer:
         self._put("tuning/val_loss", np.array([1.0 / rate for rate, _, _ in rows], np.float64))
         for name in ("chosen", "edge"):
             self._put(f"tuning/{name}", np.array([last for _, _, last in rows], np.uint8))
+
+    def _write_extensions(self) -> None:
+        """Files of before the group was there lack it."""
+        if not self.design.extensions:
+            return
+        utc, *counts = zip(*self.design.extensions, strict=True)
+        self._put("extensions/utc", utc)
+        for name, values in zip(("trials_before", "trials_after", "trials_done"), counts, strict=True):
+            self._put(f"extensions/{name}", np.array(values, np.int32))
 
     def _write_curves(self) -> None:
         trained = np.array([trial["edit"] != "iti" and trial["status"] == "done" for trial in self.trials])

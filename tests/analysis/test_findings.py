@@ -25,6 +25,7 @@ from analysis.sweep import Sweep
 from analysis.verdict import make_verdict
 
 SETS = ("random2", "top2", "everywhere")
+DRAWS = "draws-optimal-top2-random2"
 Make = Callable[..., Findings]
 
 
@@ -141,6 +142,20 @@ def test_failed_trials_are_counted_and_shown(make: Make) -> None:
     assert "top2 is not complete" in findings.verdict and findings.comparisons == []
     assert "6 trials failed in training: loss is not a number" in findings.missing
     assert_sound(findings)
+
+
+def test_draws_added_after_a_look_are_told(make: Make) -> None:
+    design = Design(sets=SETS, draws=5, seeds=(0,))
+    assert "the sweep was never extended. A sequential test that stops at 10" in one(make(design), DRAWS).sentence
+    design.extensions = (("2026-11-20T08:00:00Z", 32, 80, 24),)
+    findings = make(design)
+    assert_sound(findings)
+    assert (
+        "the sweep was extended once, on 2026-11-20, when 24 of 32 trials were done; if after a look at them, read the "
+        "sequential test instead of the rank." in one(findings, DRAWS).sentence
+    )
+    design.extensions += (("2026-11-21T08:00:00Z", 80, 90, 80),)
+    assert "extended twice, on 2026-11-20, when 24 of 32 trials were done and on 2026-11-21" in one(make(design), DRAWS).sentence
 
 
 def test_without_a_primary_test_all_is_exploratory(make: Make) -> None:

@@ -4,7 +4,7 @@ import signal
 
 import h5py
 
-from small_sweep import differing, events, headsweep, parts, ranks_of, start, sweep, wait_until, write_job
+from small_sweep import differing, events, headsweep, kill_everything, parts, ranks_of, start, sweep, wait_until, write_job
 
 
 def test_shards_side_by_side_in_one_folder(whole, tmp_path):
@@ -69,6 +69,40 @@ def test_a_finished_sweep_is_given_more(whole, tmp_path):
             assert after[name][:len(old)].tobytes() == before[name][()].tobytes()
         locations = after["locations/name"][()]
         assert len(set(locations)) == len(locations)
+        assert len(before["extensions/utc"]) == 0 and extensions(after) == [(len(old), len(new), len(old))]
+
+
+def extensions(file: h5py.File) -> list[tuple]:
+    """Trials before and after each extension, and those done by then, by time."""
+    utc, *counts = (file[f"extensions/{name}"][()].tolist() for name in ("utc", "trials_before", "trials_after", "trials_done"))
+    assert all(len(one) == 20 and one.endswith(b"Z") for one in utc) and utc == sorted(utc)
+    return list(zip(*counts))
+
+
+def test_extensions_are_counted_whatever_happens(whole, tmp_path):
+    """Begun in two folders, killed in one, extended twice in both, the second time by nothing; gathered together."""
+    job, folder = whole
+    more = write_job(tmp_path, **LARGER)
+    for i in (1, 2):
+        assert sweep(job, tmp_path / f"shard{i}", "--shard", f"{i}/2", "--limit", f"{i}").returncode in (0, 5)
+    done = []
+    for i in (1, 2):
+        runs = tmp_path / f"shard{i}"
+        done.append(sum(event["trials"] for event in events(runs) if event["event"] == "done"))
+        for _ in range(2):
+            extended = headsweep("extend", runs, more)
+            assert extended.returncode == 0, extended.stderr
+    assert all(0 < count for count in done) and sum(done) < 19
+    process = start(more, tmp_path / "shard1", "--shard", "1/2", "--resume")
+    wait_until(lambda: len(parts(tmp_path / "shard1")) > 1)
+    kill_everything(process, tmp_path / "shard1")
+    for i in (1, 2):
+        assert sweep(more, tmp_path / f"shard{i}", "--shard", f"{i}/2", "--resume").returncode == 0
+    for folders, count in (([1], done[0]), ([2, 1], sum(done))):
+        gathered = headsweep("gather", *[tmp_path / f"shard{i}" for i in folders], "-o", tmp_path / "all.h5")
+        assert gathered.returncode == 0, gathered.stderr
+        with h5py.File(tmp_path / "all.h5") as file, h5py.File(folder / "results.h5") as before:
+            assert extensions(file) == [(len(before["trial"]), len(file["trial"]), count)]
 
 
 def test_another_science_is_not_more_of_a_sweep(whole, tmp_path):

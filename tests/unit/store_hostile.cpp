@@ -190,6 +190,16 @@ TEST_F(StoreHostile, HugeDatasetsAreRefusedBeforeTheyAreRead) {
               HasSubstr("edits/a: another type than the schema's"));
 }
 
+TEST_F(StoreHostile, FilesOfBeforeExtensionsWereToldAreRead) {
+  const auto forget = [](hid_t file) {
+    for (const char* name : {"extensions", "extension"}) H5Ldelete(file, name, H5P_DEFAULT);
+  };
+  EXPECT_EQ(refusal(forget), "accepted");
+  EXPECT_TRUE(ResultsFile(folder_ / "copy.h5").header().extensions.empty());
+  EXPECT_THAT(refusal([](hid_t file) { replace(file, "extensions/trials_done", H5T_STD_I32LE, {7}); }),
+              HasSubstr("along axis extension, others have 0"));
+}
+
 TEST_F(StoreHostile, LengthsAndIdsThatDisagreeAreRefused) {
   EXPECT_THAT(refusal([](hid_t file) {
                 replace(file, "trials/seconds", H5T_IEEE_F64LE, {length(file, "trial") - 1});

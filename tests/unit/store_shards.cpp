@@ -119,6 +119,35 @@ TEST_F(StoreShards, AnExtendedSweepKeepsItsName) {
   folder.open(larger.identity, true, false);
 }
 
+TEST_F(StoreShards, ExtensionsAreToldByTimeAndCountedOnce) {
+  const auto begin = [&](const std::string& name, const std::vector<Extension>& extensions) {
+    SweepFolder folder(path_ / name);
+    folder.open(header_.identity, false, false);
+    SweepHeader header = header_;
+    header.extensions = extensions;
+    folder.write_header(header);
+    folder.release();
+    return folder;
+  };
+  const Extension late{
+      .utc = "2026-11-03T00:00:00Z", .trials_before = 40, .trials_after = 50, .trials_done = 30};
+  const Extension early{
+      .utc = "2026-11-01T00:00:00Z", .trials_before = 20, .trials_after = 40, .trials_done = 9};
+  Extension elsewhere = early;
+  elsewhere.utc = "2026-11-02T00:00:00Z";
+  elsewhere.trials_done = 8;
+  const SweepFolder one = begin("one", {early, late}), other = begin("other", {elsewhere, late});
+  const fs::path file = path_ / "all.h5";
+  gather_folders({one, other}, file);
+  const std::vector<Extension> found = ResultsFile(file).header().extensions;
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].utc, elsewhere.utc) << "the later of two is when the last was given more";
+  EXPECT_EQ(found[0].trials_done, 17);
+  EXPECT_EQ(found[1].trials_before, 40);
+  EXPECT_EQ(found[1].trials_after, 50);
+  EXPECT_EQ(found[1].trials_done, 40) << "no more than there were";
+}
+
 TEST_F(StoreShards, AnExtensionThatIsCutShortLeavesTheSweepAsItWas) {
   SweepFolder folder(path_);
   folder.open(header_.identity, false, false);
