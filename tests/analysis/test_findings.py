@@ -158,6 +158,52 @@ def test_draws_added_after_a_look_are_told(make: Make) -> None:
     assert "extended twice, on 2026-11-20, when 24 of 32 trials were done and on 2026-11-21" in one(make(design), DRAWS).sentence
 
 
+def with_divergences(path: Path, means: dict[str, float], claimed: float) -> None:
+    """Gives each kind of location such a KL to the teacher on average, the claimed set `claimed`, the model itself 1."""
+    generator = np.random.default_rng(1)
+    with h5py.File(path, "r+") as file:
+        kind = file["locations/kind"].asstr()[:][file["trials/location"][:]]
+        levels = [claimed if each == "top" else means[each] for each in kind]
+        items = file["questions/part"][:][0][file["items/question"][:][0]]
+        for metrics, rows, level in (("metrics", "items", levels), ("baseline", "baseline/items", [1.0])):
+            noise = generator.uniform(-0.05, 0.05, (len(level), len(items))) + np.linspace(-0.05, 0.05, len(items))
+            values = (np.array(level)[:, None] + noise).astype(np.float32)
+            file[f"{rows}/kl_teacher"][:] = values
+            for number, part in ((1, "validation"), (2, "test")):
+                file[f"{metrics}/{part}/kl_teacher"][:] = values[:, items == number].mean(axis=1)
+
+
+@pytest.mark.parametrize("claimed, near", [(0.2, True), (0.8, False)])
+def test_less_divergence_from_the_teacher_is_better(make: Make, claimed: float, near: bool) -> None:
+    """Random sets are at 0.5: a claimed set nearer to the teacher has the least p, one farther away the largest."""
+    design = Design(
+        sets=SETS,
+        draws=19,
+        seeds=(0,),
+        edits={"optimal": [0.1]},
+        teacher=True,
+        comparison=COMPARISON | {"score": "kl_teacher"},
+    )
+    findings = make(design, lambda path: with_divergences(path, {"random": 0.5, "all": 0.1}, claimed))
+    assert_sound(findings)
+    rank = one(findings, "rank-optimal-top2-random2")
+    assert rank.p_value == (1 / 20 if near else 1.0) and f"{0 if near else 19} of 19 random sets" in rank.sentence
+    assert ("top2 is unusual" in findings.verdict) == near
+    lead = one(findings, "random-mean-optimal-top2-random2")
+    assert lead.estimate == pytest.approx(0.5 - claimed, abs=0.05) and (lead.low > 0.0 if near else lead.high < 0.0)
+    assert f"minus the mean of 19 random sets (random2): minus KL to the teacher {'+' if near else '-'}0." in lead.sentence
+    other = one(findings, "not-worse-mean-claimed-optimal-top2-random2")
+    assert other.estimate == pytest.approx(claimed - 0.5, abs=0.05)
+    verdict = "is not shown" if near else "is shown"
+    assert f"not worse by 0.05 or more {verdict}" in other.sentence and (other.p_value > 0.5) == near
+    each = one(findings, "each-claimed-optimal-top2-random2").sentence
+    assert f"{0 if near else 19} of 19 random sets (random2) score within 0.05 of top2 or above" in each
+    assert f"{0 if near else 19} are shown not to be worse" in each and "0 to be equivalent" in each
+    everywhere = one(findings, "all-heads-optimal-top2-everywhere")  # at 0.1, better than both
+    assert everywhere.high < 0.0 and everywhere.estimate == pytest.approx(0.1 - claimed, abs=0.05)
+    assert one(findings, "unedited-optimal-top2").estimate == pytest.approx(1.0 - claimed, abs=0.05)
+
+
 def test_without_a_primary_test_all_is_exploratory(make: Make) -> None:
     findings = make(Design(sets=SETS, draws=5, seeds=(0,), comparison={}))
     assert {each.role for each in findings.statements} == {"exploratory"}
