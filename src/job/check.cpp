@@ -41,16 +41,7 @@ class JobCheck {
   }
 
  private:
-  /// `file:line: key: `, with file and line of the nearest key that is given.
-  [[nodiscard]] std::string place(const std::string& key) const {
-    std::string known = key;
-    while (!places_.contains(known) && known.find_last_of(".[") != std::string::npos)
-      known.resize(known.find_last_of(".["));
-    const auto found = places_.find(known);
-    YamlPlace place = found == places_.end() ? YamlPlace{.file = job_.file, .line = 1} : found->second;
-    place.key = key;
-    return place.text();
-  }
+  [[nodiscard]] std::string place(const std::string& key) const { return place_of(job_, places_, key); }
 
   void check_split() const {
     const SplitSpec& split = job_.split;
@@ -191,6 +182,16 @@ class JobCheck {
 };
 
 }  // namespace
+
+std::string place_of(const JobSpec& job, const JobPlaces& places, const std::string& key) {
+  std::string known = key;
+  while (!places.contains(known) && known.find_last_of(".[") != std::string::npos)
+    known.resize(known.find_last_of(".["));
+  const auto found = places.find(known);
+  YamlPlace place = found == places.end() ? YamlPlace{.file = job.file, .line = 1} : found->second;
+  place.key = key;
+  return place.text();
+}
 
 void check_job(const JobSpec& job, const JobPlaces& places) { JobCheck(job, places).run(); }
 

@@ -1,8 +1,8 @@
 // job: YAML tree -> JobSpec, key by key.
 #include <algorithm>
 
-#include "job/check.hpp"
 #include "job/compose.hpp"
+#include "job/files.hpp"
 #include "job/keys.hpp"
 
 namespace headsweep {
@@ -152,28 +152,37 @@ class KeyReader {
   JobPlaces& places_;
 };
 
-JobSpec make_job(const std::string& text, const JobOrigin& origin, const std::vector<std::string>& set) {
-  const YamlValue document = compose_job(text, origin, set);
+/// What is said where, beside the job.
+struct PlacedJob {
   JobSpec job;
   JobPlaces places;
+};
+
+PlacedJob make_job(const std::string& text, const JobOrigin& origin, const std::vector<std::string>& set) {
+  const YamlValue document = compose_job(text, origin, set);
+  PlacedJob made;
+  auto& [job, places] = made;
   const YamlPlace top{.file = origin.source->name, .line = 1};
   KeyReader(document, top, places).read_section(document, top, job);
   job.text = text;
   job.file = origin.source->name;
   check_job(job, places);
-  return job;
+  return made;
 }
 
 }  // namespace
 
 JobSpec parse_job(const std::string& text, const std::string& name, const std::filesystem::path& folder) {
-  return make_job(text, {std::make_shared<const YamlSource>(YamlSource{name, folder})}, {});
+  return make_job(text, {std::make_shared<const YamlSource>(YamlSource{name, folder})}, {}).job;
 }
 
 JobSpec read_job(const std::filesystem::path& file, const std::vector<std::string>& set) {
   const std::string text = read_file(file, most_yaml_bytes);
   const YamlSource source{file.string(), std::filesystem::absolute(file).parent_path()};
-  return make_job(text, {std::make_shared<const YamlSource>(source), std::filesystem::canonical(file)}, set);
+  const JobOrigin origin{std::make_shared<const YamlSource>(source), std::filesystem::canonical(file)};
+  const auto [job, places] = make_job(text, origin, set);
+  check_files(job, places);
+  return job;
 }
 
 }  // namespace headsweep

@@ -129,7 +129,6 @@ bool names(const std::vector<SplitPart>& parts, SplitPart part) {
 
 Texts read_texts(const JobSpec& job, NoTokenizer absent) {
   const std::filesystem::path& folder = job.model.folder;
-  require(std::filesystem::is_directory(folder), "model.folder: ", folder.string(), ": no such folder");
   Texts texts;
   texts.config = read_config(folder);
   texts.estimated = absent == NoTokenizer::estimated && !has_tokenizer(folder);

@@ -31,7 +31,9 @@ class JobExtends : public testing::Test {
  protected:
   void SetUp() override {
     fs::remove_all(folder_);
-    fs::create_directories(folder_ / "bases");
+    for (const char* folder : {"models/m", "models/own", "bases/models/m"})
+      fs::create_directories(folder_ / folder);
+    for (const char* behaviour : {"b.jsonl", "bases/b.jsonl"}) write(behaviour, "");
     write("bases/base.yaml", base_text);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -78,8 +80,9 @@ TEST_F(JobExtends, PathsAreRelativeToTheFileThatNamesThem) {
   const JobSpec job = read("extends: bases/base.yaml\nmodel: {folder: models/own}\n");
   EXPECT_EQ(job.model.folder, folder_ / "models/own");
   EXPECT_EQ(job.behaviour.file, folder_ / "bases/b.jsonl");
-  const JobSpec changed = read("extends: bases/base.yaml\n", {"model.folder=elsewhere"});
-  EXPECT_EQ(changed.model.folder, fs::current_path() / "elsewhere");
+  const fs::path from_here = fs::relative(folder_ / "models/own");
+  const JobSpec changed = read("extends: bases/base.yaml\n", {cat("model.folder=", from_here.string())});
+  EXPECT_EQ(changed.model.folder, (fs::current_path() / from_here).lexically_normal());
 }
 
 TEST_F(JobExtends, EmptyValuesTakeAway) {
@@ -165,6 +168,31 @@ TEST_F(JobExtends, RefusesFilesThatAreNotThere) {
             "--set extends=bases/base.yaml: extends: stands in files only");
   EXPECT_EQ(refusal("extends: bases/base.yaml\nmodel: {extends: x}\n").substr(0, 40),
             "job.yaml:2: model.extends: unknown key; ");
+}
+
+TEST_F(JobExtends, NamesTheKeyOfWhatIsNotThere) {
+  const auto refusal_of = [&](const std::string& more) {
+    return refusal("extends: bases/base.yaml\n" + more + "\n");
+  };
+  EXPECT_EQ(refusal_of("model: {folder: x}"), "job.yaml:2: model.folder: x: no such folder");
+  EXPECT_EQ(refusal_of("model: {folder: b.jsonl}"), "job.yaml:2: model.folder: b.jsonl: no such folder");
+  EXPECT_EQ(refusal_of("behaviour:\n  file: x"), "job.yaml:3: behaviour.file: x: no such file");
+  EXPECT_EQ(refusal_of("behaviour: {file: models}"), "job.yaml:2: behaviour.file: models: no such file");
+  EXPECT_EQ(refusal_of("behaviour: {text: x}"), "job.yaml:2: behaviour.text: x: no such file");
+  EXPECT_EQ(refusal_of("evaluation: {primer: x}"), "job.yaml:2: evaluation.primer: x: no such file");
+  EXPECT_EQ(refusal_of("evaluation: {teacher: x, drift: [val]}"),
+            "job.yaml:2: evaluation.teacher: x: no such file");
+  EXPECT_EQ(refusal_of("evaluation:\n  judge:\n    truth: models/m\n    info: {folder: x}"),
+            "job.yaml:5: evaluation.judge.info.folder: x: no such folder");
+  EXPECT_EQ(refusal_of("evaluation:\n  judge:\n    truth: x"),
+            "job.yaml:4: evaluation.judge.truth.folder: x: no such folder");
+  EXPECT_EQ(refusal_of("evaluation: {judge: exact, primer: \"\"}"), "accepted") << "an empty path is none";
+  fs::remove(folder_ / "bases/b.jsonl");
+  EXPECT_EQ(refusal_of(""), "bases/base.yaml:3: behaviour.file: bases/b.jsonl: no such file")
+      << "the line is that of the file that names it";
+  EXPECT_EQ(refusal_of("model: {folder: x}\nbehaviour: {file: b.jsonl, groups: z}").substr(0, 26),
+            "job.yaml:3: behaviour.grou")
+      << "what is written is refused before what it names";
 }
 
 TEST_F(JobExtends, RefusesCirclesAndLongChains) {
