@@ -45,6 +45,9 @@ std::int64_t outputs_of(const ModelConfig& config, EditTarget target);
 /// Reads FOLDER/config.json; BadInput for every value out of range, conflicts, and what is not supported (by
 /// name).
 ModelConfig read_config(const std::filesystem::path& folder);
+/// BadInput for a folder whose only weights are pickles: they are never loaded. None at all are let pass, for
+/// a plan needs none.
+void refuse_pickles(const std::filesystem::path& folder);
 
 /// One layer as the products take it: the norms' gains are multiplied into the matrices that follow them.
 struct LayerWeights {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 #include <headsweep/json.hpp>
+#include <headsweep/model.hpp>
 #include <set>
 #include <tuple>
 
@@ -147,6 +148,14 @@ fs::path index_file(const fs::path& folder) { return folder / "model.safetensors
 
 }  // namespace
 
+void refuse_pickles(const fs::path& folder) {
+  if (stands(single_file(folder)) || stands(index_file(folder))) return;
+  for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
+    require(!stands(folder / pickle), (folder / pickle).string(),
+            ": a pickle can run code and is never loaded; convert it with Python's transformers: "
+            "AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)");
+}
+
 std::vector<fs::path> find_weight_files(const fs::path& folder) {
   if (stands(single_file(folder))) return {single_file(folder)};
   if (stands(index_file(folder))) {
@@ -160,10 +169,7 @@ std::vector<fs::path> find_weight_files(const fs::path& folder) {
     for (const auto& shard : shards) files.push_back(folder / shard);
     return files;
   }
-  for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
-    require(!stands(folder / pickle), (folder / pickle).string(),
-            ": a pickle can run code and is never loaded; convert it with Python's transformers: "
-            "AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)");
+  refuse_pickles(folder);
   throw BadInput(cat(folder.string(), ": no model.safetensors and no model.safetensors.index.json"));
 }
 

@@ -34,6 +34,7 @@ void note_extension(const SweepFolder& folder, const Plan& before, SweepHeader& 
 /// The header of the larger plan.
 SweepHeader extended(const SweepFolder& folder, JobSpec job) {
   SweepHeader header = *folder.read_header();
+  check_plan(job);
   const Texts texts = read_texts(job);
   const std::string begun_as = sweep_hash(header.identity);
   SweepIdentity identity{.settings = settings_of(job),

@@ -54,12 +54,18 @@ std::vector<ProbeText> read_probe_texts(const JobSpec& job, const Texts& texts, 
   return read;
 }
 
+/// Of a model that could be loaded.
+ModelConfig config_of(const std::filesystem::path& folder) {
+  refuse_pickles(folder);
+  return read_config(folder);
+}
+
 /// By config.json alone; `data` says how long questions and answers are.
 std::vector<JudgeSize> judge_sizes(const JobSpec& job, const DataSize& data) {
   constexpr double bytes_a_token = 4;
   std::vector<JudgeSize> sizes;
   for (const std::filesystem::path& folder : judge_folders(job)) {
-    const ModelConfig config = read_config(folder);
+    const ModelConfig config = config_of(folder);
     JudgeSize size{.shape = shape_of(config), .tied = config.tied, .prompts = 0};
     for (const JudgePrompt* asked : asked_of_models(job)) {
       if (asked->folder != folder) continue;
@@ -127,10 +133,14 @@ bool names(const std::vector<SplitPart>& parts, SplitPart part) {
 
 }  // namespace
 
+void check_plan(const JobSpec& job) {
+  static_cast<void>(make_plan(job, shape_of(config_of(job.model.folder)), {}, nullptr));
+}
+
 Texts read_texts(const JobSpec& job, NoTokenizer absent) {
   const std::filesystem::path& folder = job.model.folder;
   Texts texts;
-  texts.config = read_config(folder);
+  texts.config = config_of(folder);
   texts.estimated = absent == NoTokenizer::estimated && !has_tokenizer(folder);
   texts.tokenizer = texts.estimated ? rough_tokenizer() : load_tokenizer(folder);
   texts.behaviour = read_behaviour(job.behaviour.file, job.behaviour.groups);

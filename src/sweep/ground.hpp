@@ -33,6 +33,8 @@ struct Texts {
   std::optional<StoredTeacher> teacher;  ///< whose answers drift is measured against, too
   std::string hash;                      ///< of what is read: questions, running text, primer, tokenizer
 };
+/// Refuses what no plan can be made of, learning rates that lack for one, before a text is read.
+void check_plan(const JobSpec& job);
 /// What is made of a model folder without tokenizer: an error, or texts of estimated tokens, any number of
 /// which are read.
 enum class NoTokenizer { refused, estimated };

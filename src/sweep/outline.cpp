@@ -9,6 +9,7 @@
 namespace headsweep {
 
 Outline outline_of(const JobSpec& job) {
+  check_plan(job);
   const Texts texts = read_texts(job, NoTokenizer::estimated);
   const ModelShape shape = shape_of(texts.config);
   Outline outline;

@@ -58,6 +58,7 @@ Request read_request(const World& world, const std::filesystem::path& job_file, 
   all_do(world, [&] {
     job = read_job(job_file, options.job_changes);
     at::set_num_threads(job.run.threads);
+    check_plan(job);
     request.texts = read_texts(job);
     check_judges(job, request.texts.behaviour);
     const DataSize data = size_of_data(job, request.texts);

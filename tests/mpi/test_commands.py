@@ -1,6 +1,7 @@
 """The commands of the program as a user calls them: output, exit codes, one clear line for every mistake."""
 import json
 import math
+import shutil
 
 import pytest
 
@@ -78,6 +79,42 @@ def test_keys_of_the_command_line_come_last():
     assert "singles" not in done.stdout and "optimal 48" in done.stdout and "iti" not in done.stdout
     wrong = headsweep("plan", ROOT / "jobs" / "quickstart.yaml", "--set", "run.lames=3")
     assert wrong.returncode == 3 and "--set run.lames=3: run.lames: unknown key (did you mean 'lanes'?)" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_what_a_job_lacks_is_told_before_its_texts_are_read(tmp_path, command):
+    def refused(job, *options):
+        done = headsweep(command, job, *options, *(["-o", tmp_path / "runs"] if command == "run" else []))
+        line, = done.stderr.strip().splitlines()
+        assert done.returncode == 3 and not (tmp_path / "runs").exists(), line
+        return line
+
+    job = write_job(tmp_path, **{"2: 0.02, 64: 0.005, lora": "2: 0.02, lora"})
+    (tmp_path / "questions.jsonl").write_text("no question\n")
+    place = f"{job}:{1 + job.read_text().splitlines().index('  - optimal: {at: [claimed, pairs, top2, all], tau: [0.1, 0.3]}')}"
+    lacks = "'all' has 64 heads, but training.learning_rate has no rate for 64 (it has: 2)"
+    assert f"{place}: edits[0].optimal.at: {lacks}" in refused(job)
+    assert "questions.jsonl:1" in refused(job, "--set", "training.learning_rate.64=0.01")
+    model = tmp_path / "model"
+    shutil.copytree(WORLD, model, ignore=shutil.ignore_patterns("*.safetensors", "__pycache__"))
+    (model / "pytorch_model.bin").write_bytes(b"pickle")
+    pickled = f"{model}/pytorch_model.bin: a pickle can run code and is never loaded; convert it"
+    assert pickled in refused(job, "--set", f"model.folder={model}")
+    (tmp_path / "questions.jsonl").unlink()
+    line = 1 + next(i for i, text in enumerate(job.read_text().splitlines()) if text.startswith("behaviour"))
+    assert f"{job}:{line}: behaviour.file: {tmp_path}/questions.jsonl: no such file" in refused(job)
+    said = refused(job, "--set", f"behaviour.file={WORLD}/truthfulness.jsonl", "--set", f"evaluation.judge={{truth: {tmp_path}/judge}}")
+    assert f"}}: evaluation.judge.truth.folder: {tmp_path}/judge: no such folder" in said
+
+
+def test_a_judge_of_pickles_is_refused_by_plan(tmp_path):
+    judge = tmp_path / "judge"
+    shutil.copytree(WORLD, judge, ignore=shutil.ignore_patterns("*.safetensors", "__pycache__"))
+    words = ["plan", write_job(tmp_path), "--set", f"evaluation.judge={{truth: {judge}}}"]
+    assert headsweep(*words).returncode == 0
+    (judge / "pytorch_model.bin").write_bytes(b"pickle")
+    done = headsweep(*words)
+    assert done.returncode == 3 and "judge/pytorch_model.bin: a pickle can run code" in done.stderr, done.stderr
 
 
 def test_score_by_text_and_by_tokens(tmp_path, results):

@@ -1,6 +1,9 @@
 // model: safetensors files that are malformed in every way the format allows, each with its message.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <headsweep/model.hpp>
+
 #include "model/safetensors.hpp"
 #include "unit/model_files.hpp"
 
@@ -182,11 +185,15 @@ TEST(ModelSafetensors, PicklesAreNeverLoaded) {
   const Folder folder;
   EXPECT_EQ(refusal(folder, [&] { find_weight_files(folder.path()); }),
             ": no model.safetensors and no model.safetensors.index.json");
+  EXPECT_EQ(refusal(folder, [&] { refuse_pickles(folder.path()); }), "nothing thrown");
   folder.write("pytorch_model.bin", "x");
-  EXPECT_EQ(
-      refusal(folder, [&] { find_weight_files(folder.path()); }),
-      "/pytorch_model.bin: a pickle can run code and is never loaded; convert it with Python's transformers: "
-      "AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)");
+  for (const auto& read : {std::function<void()>([&] { find_weight_files(folder.path()); }),
+                           std::function<void()>([&] { refuse_pickles(folder.path()); })})
+    EXPECT_EQ(refusal(folder, read),
+              "/pytorch_model.bin: a pickle can run code and is never loaded; convert it with Python's "
+              "transformers: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)");
+  folder.write("model.safetensors", "");
+  EXPECT_EQ(refusal(folder, [&] { refuse_pickles(folder.path()); }), "nothing thrown");
 }
 
 }  // namespace
