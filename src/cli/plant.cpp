@@ -27,7 +27,8 @@ Syntax syntax() {
       "plants", options::value<int>()->default_value(usual.plants), "how many")(
       "size", options::value<int>()->default_value(usual.size), "heads of a plant")(
       "edit", options::value<std::string>()->default_value("trained"),
-      "the known edit: trained as JOB's first optimal edit would be at the heads, or random")(
+      "the known edit: trained as JOB's first optimal edit would be at the heads, or random; where JOB lists "
+      "learning rates to choose from, it is trained at the first, and each plant's sweep chooses its own")(
       "gain", options::value<double>(),
       "what a random edit adds at each of its layers, relative to the residual stream at answer tokens; "
       "default: 0.4")("draws", options::value<int>()->default_value(usual.draws),

@@ -188,8 +188,9 @@ void visit_keys(Visit& visit, TrainingSpec& training) {
         training.start_b);
   LearningRates rates{training.learning_rate, training.lora_learning_rate};
   visit({.name = "learning_rate",
-         .meaning = "per number of edited heads, and of lora; of a list the rate is taken that has the least "
-                    "validation loss over locations that enter no test"},
+         .meaning =
+             "per number of edited heads, and of lora; of a list the rate is taken that has the least "
+             "validation loss over locations that enter no test (plant trains its teacher at the first)"},
         rates);
   visit({.name = "tuning_locations",
          .meaning = "so many of them, for each number of heads",

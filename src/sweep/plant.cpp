@@ -43,6 +43,11 @@ double strength_of(const JobSpec& job) {
   return found->strengths.front();
 }
 
+/// The first where the job lists several: to choose takes many locations, and a teacher has one.
+double rate_of(const PlantOptions& options, const JobSpec& job) {
+  return options.edit == PlantedEdit::trained ? job.training.learning_rate.at(options.size).front() : 0;
+}
+
 std::vector<Head> draw_heads(const PlantGround& ground, int index) {
   const ModelConfig& config = ground.texts.config;
   const int there = config.layers * config.heads;
@@ -54,7 +59,7 @@ std::vector<Head> draw_heads(const PlantGround& ground, int index) {
 }
 
 /// Refuses what `run` would refuse of a plant's job, before the model is loaded.
-void check_plan(const PlantGround& ground, const Planted& planted) {
+void check_plan_of(const PlantGround& ground, const Planted& planted) {
   const JobSpec job = plant_job(ground, planted);
   static_cast<void>(
       make_plan(job, shape_of(ground.texts.config), size_of_data(ground.job, ground.texts), nullptr));
@@ -100,7 +105,7 @@ class Planter {
   [[nodiscard]] LaneSpec lane_of(const Planted& planted) const {
     return {.heads = planted.heads,
             .strength = strength_of(ground_.job),
-            .learning_rate = ground_.job.training.learning_rate.at(ground_.options.size).front(),
+            .learning_rate = planted.rate,
             .seed = Random(ground_.job.seed, "planted edit", planted.index).bits()};
   }
 
@@ -243,7 +248,8 @@ std::vector<Plant> make_plants(const PlantOptions& options) {
     all[i].index = static_cast<int>(i);
     all[i].heads = draw_heads(ground, all[i].index);
     all[i].tau = 1;
-    check_plan(ground, all[i]);
+    check_plan_of(ground, all[i]);
+    all[i].rate = rate_of(options, job);
   }
   const Weights weights = load_weights_alone(job, texts.config);
   const Planter planter(ground, weights);

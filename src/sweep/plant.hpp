@@ -13,6 +13,7 @@ struct Planted {
   float size_prompt = 0, size_answer = 0;  ///< of the whole edit, see RelativeSize
   std::vector<Question> behaviour;         ///< the questions that it answers otherwise, with both answers
   double tau = 0;
+  double rate = 0;                         ///< learning rate of its training; 0: it was not trained
   [[nodiscard]] std::string name() const;  ///< `plant-03`
 };
 

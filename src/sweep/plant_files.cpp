@@ -100,6 +100,7 @@ void write_plant(const PlantGround& ground, const Planted& planted, const fs::pa
                     .heads = planted.heads,
                     .record = {}};
   single.record.edit = planted.edit;
+  if (planted.rate > 0) single.record.training.learning_rate = static_cast<float>(planted.rate);
   single.record.relative_size_prompt = planted.size_prompt;
   single.record.relative_size_answer = planted.size_answer;
   NewResults teacher(folder / "teacher.h5");

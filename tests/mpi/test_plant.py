@@ -105,6 +105,35 @@ def test_a_trained_edit_is_at_the_planted_heads_and_has_learnt(tmp_path):
     assert right["correct"] > right["incorrect"], right
 
 
+GRID = {"2: 0.02, 64: 0.005, lora: 0.005": "2: [0.05, 0.02], 64: [0.005, 0.01], lora: [0.005, 0.01]"}
+
+
+def test_of_several_rates_a_teacher_takes_the_first(tmp_path):
+    longer = {"batch: 8, epochs: 1": "batch: 2, epochs: 12"}
+    for name, rates in (("one", {"2: 0.02": "2: 0.05"}), ("grid", GRID)):
+        (tmp_path / name).mkdir()
+        job = write_job(tmp_path / name, **longer, **rates)
+        done = plant(job, tmp_path / name / "plants", "--plants", 1, "--size", 2, "--draws", 3)
+        assert done.returncode == 0, done.stderr
+    one, grid = (datasets(tmp_path / name / "plants" / "plant-00" / "teacher.h5") for name in ("one", "grid"))
+    assert one["edits/b"].tobytes() == grid["edits/b"].tobytes()
+    assert one["trials/learning_rate"] == grid["trials/learning_rate"] == numpy.float32(0.05)
+    assert "it is trained at the first" in " ".join(headsweep("plant", "--help").stdout.split())
+
+
+def test_a_sweep_of_a_plant_chooses_among_several_rates(tmp_path):
+    job = write_job(tmp_path, **GRID)
+    assert plant(job, tmp_path / "plants").returncode == 0
+    done = sweep(tmp_path / "plants/plant-00/job.yaml", tmp_path / "sweep", "--set", "training.tuning_locations=2", ranks=2)
+    assert done.returncode == 0, done.stderr
+    found = datasets(tmp_path / "sweep" / "results.h5")
+    assert sorted(zip(found["tuning/size"], found["tuning/learning_rate"])) == [(2, 0.02), (2, 0.05), (64, 0.005), (64, 0.01)]
+    chosen = {size: rate for size, rate, one in zip(found["tuning/size"], found["tuning/learning_rate"], found["tuning/chosen"]) if one}
+    size = found["locations/size"][found["trials/location"]]
+    numpy.testing.assert_allclose(found["trials/learning_rate"], [chosen[one] for one in size], rtol=1e-6)
+    assert (found["trials/status"] == b"done").all()
+
+
 def test_the_same_seed_makes_the_same_plants(planted, tmp_path):
     job, folder, _ = planted
     again = tmp_path / "again"
