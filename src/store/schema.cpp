@@ -5,6 +5,7 @@ namespace headsweep {
 namespace {
 
 using Table = std::vector<Column>;
+using Axes = std::vector<std::string>;
 constexpr ColumnType u8 = ColumnType::u8, i32 = ColumnType::i32, i64 = ColumnType::i64, u64 = ColumnType::u64,
                      f32 = ColumnType::f32, f64 = ColumnType::f64, text = ColumnType::text,
                      bytes = ColumnType::bytes;
@@ -38,73 +39,50 @@ void add_axes(Table* table) {
 }
 
 void add_heads(Table* table) {
-  const auto add = [&](const char* group, Column column) {
-    column.group = group;
-    column.origin = Origin::probe;
-    table->push_back(std::move(column));
+  const auto add = [&](const char* group, const char* name, ColumnType type, const Axes& axes,
+                       const char* units, const char* meaning) {
+    table->push_back({group, name, type, axes, units, meaning, Origin::probe});
   };
-  add("heads", {"", "layer", i32, {"head_row"}, "1", "layer of the head"});
-  add("heads", {"", "head", i32, {"head_row"}, "1", "index of the head within its layer"});
-  const std::vector<std::string> per_fold = {"fold", "head_row"};
-  add("heads/probe",
-      {"", "score", f32, per_fold, "1", "accuracy of the logistic probe on validation questions"});
-  add("heads/probe", {"", "train_accuracy", f32, per_fold, "1", "accuracy on training questions"});
-  add("heads/probe", {"", "auc", f32, per_fold, "1", "area under the ROC curve on validation questions"});
-  add("heads/probe", {"", "log_loss", f32, per_fold, "nats", "mean log-loss on validation questions"});
-  add("heads/probe",
-      {"", "sigma", f32, per_fold, "head output", "pooled standard deviation along direction"});
-  add("heads/probe", {"",
-                      "direction",
-                      f32,
-                      {"fold", "head_row", "head_channel"},
-                      "1",
-                      "unit vector from the mean of false to the mean of true answers"});
+  add("heads", "layer", i32, {"head_row"}, "1", "layer of the head");
+  add("heads", "head", i32, {"head_row"}, "1", "index of the head within its layer");
+  const Axes per_fold = {"fold", "head_row"};
+  add("heads/probe", "score", f32, per_fold, "1", "accuracy of the logistic probe on validation questions");
+  add("heads/probe", "train_accuracy", f32, per_fold, "1", "accuracy on training questions");
+  add("heads/probe", "auc", f32, per_fold, "1", "area under the ROC curve on validation questions");
+  add("heads/probe", "log_loss", f32, per_fold, "nats", "mean log-loss on validation questions");
+  add("heads/probe", "sigma", f32, per_fold, "head output", "pooled standard deviation along direction");
+  add("heads/probe", "direction", f32, {"fold", "head_row", "head_channel"}, "1",
+      "unit vector from the mean of false to the mean of true answers");
 }
 
 void add_design(Table* table) {
-  const auto add = [&](const char* group, Column column) {
-    column.group = group;
-    column.origin = Origin::header;
-    table->push_back(std::move(column));
+  const auto add = [&](const char* group, const char* name, ColumnType type, const Axes& axes,
+                       const char* units, const char* meaning) {
+    table->push_back({group, name, type, axes, units, meaning, Origin::header});
   };
-  add("locations", {"", "name", text, {"location"}, "text", "name of the location"});
-  add("locations",
-      {"", "set", text, {"location"}, "text", "entry of the job's `locations` that it comes from"});
-  add("locations", {"", "kind", text, {"location"}, "text", "single, random, top, all, list or subspace"});
-  add("locations",
-      {"", "size", i32, {"location"}, "heads", "number of heads; of a subspace those whose place it takes"});
-  add("locations", {"", "first_layer", i32, {"location"}, "1", "layer of the first head"});
-  add("locations",
-      {"", "draw", i32, {"location"}, "1", "draw of a random set or subspace, from 0; -1: not random"});
-  add("locations", {"", "fold", i32, {"location"}, "1", "the fold that the heads were chosen in; -1: all"});
-  add("locations", {"",
-                    "matched_to",
-                    text,
-                    {"location"},
-                    "text",
-                    "set whose layers a random set or a subspace follows, or empty"});
-  add("locations",
-      {"", "tuning", u8, {"location"}, "1", "1: rates were chosen on these heads, it enters no test"});
-  add("locations", {"",
-                    "mask",
-                    u8,
-                    {"location", "head_row"},
-                    "1",
-                    "1: the head belongs to the location (subspace: to its set)"});
-  add("questions", {"", "id", text, {"question"}, "text", "id of the question in the behaviour file"});
-  add("questions", {"", "group", text, {"question"}, "text", "questions of one group are never split"});
-  add("questions", {"", "part", u8, {"fold", "question"}, "1", "0 training, 1 validation, 2 test"});
-  add("questions", {"", "pairs", i32, {"question"}, "1", "preference pairs made of the question"});
-  add("questions", {"", "text", text, {"question"}, "text", "the question"});
-  add("blocks",
-      {"", "name", text, {"block"}, "text", "name of the block: hash of its trials, name of its part"});
-  add("blocks", {"", "cost", f64, {"block"}, "flop", "expected work; only orders the draw"});
-  add("items", {"",
-                "question",
-                i32,
-                {"fold", "item"},
-                "1",
-                "row of questions, whose part says whether it is tested; -1: the fold has fewer"});
+  add("locations", "name", text, {"location"}, "text", "name of the location");
+  add("locations", "set", text, {"location"}, "text", "entry of the job's `locations` that it comes from");
+  add("locations", "kind", text, {"location"}, "text", "single, random, top, all, list or subspace");
+  add("locations", "size", i32, {"location"}, "heads",
+      "number of heads; of a subspace those whose place it takes");
+  add("locations", "first_layer", i32, {"location"}, "1", "layer of the first head");
+  add("locations", "draw", i32, {"location"}, "1",
+      "draw of a random set or subspace, from 0; -1: not random");
+  add("locations", "fold", i32, {"location"}, "1", "the fold that the heads were chosen in; -1: all");
+  add("locations", "matched_to", text, {"location"}, "text",
+      "set whose layers a random set or a subspace follows, or empty");
+  add("locations", "tuning", u8, {"location"}, "1", "1: rates were chosen on these heads, it enters no test");
+  add("locations", "mask", u8, {"location", "head_row"}, "1",
+      "1: the head belongs to the location (subspace: to its set)");
+  add("questions", "id", text, {"question"}, "text", "id of the question in the behaviour file");
+  add("questions", "group", text, {"question"}, "text", "questions of one group are never split");
+  add("questions", "part", u8, {"fold", "question"}, "1", "0 training, 1 validation, 2 test");
+  add("questions", "pairs", i32, {"question"}, "1", "preference pairs made of the question");
+  add("questions", "text", text, {"question"}, "text", "the question");
+  add("blocks", "name", text, {"block"}, "text", "name of the block: hash of its trials, name of its part");
+  add("blocks", "cost", f64, {"block"}, "flop", "expected work; only orders the draw");
+  add("items", "question", i32, {"fold", "item"}, "1",
+      "row of questions, whose part says whether it is tested; -1: the fold has fewer");
 }
 
 /// What the plan says of trials.
