@@ -97,6 +97,28 @@ def test_mixed_model_agrees_with_statsmodels_where_that_fits() -> None:
     assert error == pytest.approx(fit.bse["kind[T.single]"], rel=1e-3)
 
 
+def test_mixed_model_agrees_with_crossed_random_effects_of_statsmodels() -> None:
+    """Locations and questions both random, crossed, all variances clear: REML on a balanced table, locations of equal spread."""
+    generator = np.random.default_rng(6)
+    kind = np.repeat(["random", "single"], 8)
+    quality = generator.normal(size=8)
+    correct = np.concatenate([quality, 0.7 + quality])[:, None, None] + generator.normal(size=(1, 1, 12))
+    table = as_table(correct + generator.normal(size=(16, 1, 12)), kind)
+    fit = smf.mixedlm(
+        "correct ~ kind",
+        table,
+        groups=np.ones(len(table)),
+        vc_formula={"location": "0 + C(location)", "question": "0 + C(question)"},
+    ).fit(reml=True)
+    ours = variance.mixed_model(table).effects["single"]
+    means = table.groupby(["kind", "location"])["correct"].mean()
+    error = np.sqrt(means.groupby("kind").var().sum() / 8)  # of Welch's test, and with equal numbers of Student's
+    freedom = scipy_stats.ttest_ind(means["single"], means["random"], equal_var=False).df
+    reach = (ours.difference.high - ours.difference.value) / scipy_stats.t.ppf(0.975, freedom)
+    assert ours.difference.value == pytest.approx(fit.params["kind[T.single]"], abs=1e-4)
+    assert reach == pytest.approx(error) and error == pytest.approx(fit.bse["kind[T.single]"], rel=0.02)
+
+
 def test_mixed_model_is_welchs_test_of_location_means() -> None:
     generator = np.random.default_rng(5)
     random, single, top = generator.random(16), generator.random(30), generator.random(1)
