@@ -1,7 +1,8 @@
 """Was the sweep large enough? What so many draws and questions can detect.
 
 In: numbers of draws and questions, the spread of paired differences.  Out: smallest p, detectable effects, power.
-`questions` are all that are tested: with folds, the questions of all folds together.
+`questions` are all that are tested: with folds, the questions of all folds together; where they come in groups, groups
+stand for them, with the spread that gives the clustered error.
 """
 
 import numpy as np

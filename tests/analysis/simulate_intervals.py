@@ -4,6 +4,7 @@ Out: CHECKS; contrasts are intervals that leave out a source of chance, and so h
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from analysis.stats.resample import (
     score_interval,
     two_way_bootstrap,
 )
-from analysis.stats import LEVEL, clustered_error, share_interval
+from analysis.stats import LEVEL, clustered_error, group_sums, share_interval
 from analysis.stats.variance import mixed_model, variance_split
 from tests.analysis.check import REPEATS, Check, covers, some_seed
 from tests.analysis.worlds import World, as_table, layered, shares_of_draws
@@ -63,11 +64,12 @@ def paired(world: World, name: str = "truth_info", grouped: bool = False) -> Run
     return run
 
 
-def two_way(draws: int, spread: float) -> Run:
+def two_way(draws: int, spread: float, world: World = WORLD, grouped: bool = False) -> Run:
     def run(generator: np.random.Generator) -> float:
         shares = np.concatenate([[0.65], shares_of_draws(generator, 0.6, spread, draws)])
-        claimed, *others = WORLD.answers(generator, shares, np.full(draws + 1, INFO))
-        lead = two_way_bootstrap(claimed, others, repeats=REPEATS, seed=some_seed(generator))
+        claimed, *others = world.answers(generator, shares, np.full(draws + 1, INFO))
+        groups = world.groups if grouped else None
+        lead = two_way_bootstrap(claimed, others, repeats=REPEATS, seed=some_seed(generator), groups=groups)
         return covers(lead.interval, 0.05 * INFO)
 
     return run
@@ -125,21 +127,25 @@ def partial_truth() -> float:
     return float(np.mean([partial_spearman(*layered(generator, 0.3, 100)).value for _ in range(60)]))
 
 
-def scores_and_localiser(generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+def scores_and_localiser(world: World, generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
     shares = shares_of_draws(generator, 0.6, 0.1, count)
-    truth, _ = WORLD.draw(generator, shares, np.full(count, INFO))
+    truth, _ = world.draw(generator, shares, np.full(count, INFO))
     return (shares - 0.6) / 0.1 + generator.normal(size=count), truth[:, 0]
 
 
-def both_ways(generator: np.random.Generator) -> float:
-    x, answers = scores_and_localiser(generator, 64)
-    return covers(spearman_two_way(x, answers), both_ways_truth())
+def both_ways(world: World, grouped: bool = False) -> Run:
+    def run(generator: np.random.Generator) -> float:
+        x, answers = scores_and_localiser(world, generator, 64)
+        groups = world.groups if grouped else None
+        return covers(spearman_two_way(x, answers, question_groups=groups), both_ways_truth(world))
+
+    return run
 
 
 @cache
-def both_ways_truth() -> float:
+def both_ways_truth(world: World) -> float:
     generator = np.random.default_rng(0)
-    drawn = [scores_and_localiser(generator, 1000) for _ in range(40)]
+    drawn = [scores_and_localiser(world, generator, 1000) for _ in range(40)]
     return float(
         np.mean([distributions.spearmanr(x, answers.mean(axis=1)).statistic for x, answers in drawn])
     )
@@ -173,6 +179,38 @@ def true_parts() -> dict[str, float]:
     return {"location": location / total, "seed": seed / total, "question": question / total, "real": real}
 
 
+@cache
+def true_parts_of_groups() -> dict[str, float]:
+    """The same of groups' means, by the split itself of large sweeps of whole groups: it has no bias to speak of."""
+    generator, world = np.random.default_rng(0), replace(SEEDED.clustered(), questions=240, seeds=2)
+    found = []
+    for _ in range(12):
+        shares = shares_of_draws(generator, 0.6, 0.1, 600)
+        truth, _ = world.draw(generator, shares, np.full(600, INFO))
+        found.append(variance_split(as_table(means_of_groups(world, truth), np.full(600, "random")), 1).shares)
+    parts = {name: float(np.mean([each[name].value for each in found])) for name in found[0]}
+    noise = parts["seed"] + (parts["location x question"] + parts["rest"]) / (SEEDED.clustered().groups[-1] + 1)
+    return parts | {"real": float(parts["location"] / (parts["location"] + noise))}
+
+
+def means_of_groups(world: World, values: np.ndarray) -> np.ndarray:
+    """[L, S, N] to [L, S, G]."""
+    return group_sums(values, world.groups) / np.bincount(world.groups)
+
+
+def variance_of_groups(part: str, locations: int = 20) -> Run:
+    world = SEEDED.clustered()
+
+    def run(generator: np.random.Generator) -> float:
+        shares = shares_of_draws(generator, 0.6, 0.1, locations)
+        truth, _ = world.draw(generator, shares, np.full(locations, INFO))
+        table = as_table(means_of_groups(world, truth), np.full(locations, "random"))
+        split = variance_split(table, REPEATS, some_seed(generator))
+        return covers(split.real if part == "real" else split.shares[part], true_parts_of_groups()[part])
+
+    return run
+
+
 def variance(part: str, locations: int = 20) -> Run:
     def run(generator: np.random.Generator) -> float:
         shares = shares_of_draws(generator, 0.6, 0.1, locations)
@@ -201,6 +239,7 @@ def _contrast(statistic: str, situation: str, n: str, run: Run) -> Check:
 
 
 Q, S = "163 questions", "20 locations, 3 seeds, 163 questions"
+G = "20 locations, 3 seeds, 41 groups"
 CHECKS = [
     _covers("score, bootstrap", "Truth*Info 0.54", Q, score(0.6, INFO)),
     _covers("score, bootstrap", "Truth*Info 0.86", Q, score(0.95, 0.91)),
@@ -226,6 +265,12 @@ CHECKS = [
     _covers("two-way bootstrap", "spread 0.15", "16 draws, 163 questions", two_way(16, 0.15)),
     _covers("two-way bootstrap", "spread 0.1", "5 draws, 163 questions", two_way(5, 0.1)),
     _covers("two-way bootstrap", "spread 0.035", "100 draws, 163 questions", two_way(100, 0.035)),
+    _covers(
+        "two-way bootstrap by groups",
+        "spread 0.035, questions in fours",
+        "16 draws, 41 groups",
+        two_way(16, 0.035, WORLD.clustered(), grouped=True),
+    ),
     _covers("clustered error", "questions in fours", "41 groups", by_error(True)),
     _contrast("error without groups", "questions in fours", Q, by_error(False)),
     _covers("share, exact", "0.2", "24 heads", share),
@@ -233,12 +278,16 @@ CHECKS = [
     _covers("Spearman", "0.89", "64 heads", heads(64, 0.9)),
     _covers("Spearman by layers", "layers move both", "16 layers of 16", heads_in_layers(True)),
     _contrast("Spearman without layers", "layers move both", "16 layers of 16", heads_in_layers(False)),
-    _covers("Spearman, two-way", "noisy scores", "64 heads, 163 questions", both_ways),
+    _covers("Spearman, two-way", "noisy scores", "64 heads, 163 questions", both_ways(WORLD)),
+    _covers("Spearman, two-way by groups", "questions in fours", "64 heads, 41 groups", both_ways(WORLD.clustered(), True)),
     _covers("Spearman, partial", "0.3 within layers", "16 layers of 16", partial),
     _covers("seed reliability", "0.48", "64 heads, 5 seeds", reliability),
     _covers("variance split", "location", S, variance("location")),
     _covers("variance split", "seed", S, variance("seed")),
     _covers("variance split", "question", S, variance("question")),
     _covers("variance split", "real share of scores' spread", S, variance("real")),
+    _covers("variance split by groups", "location, questions in fours", G, variance_of_groups("location")),
+    _covers("variance split by groups", "group, questions in fours", G, variance_of_groups("question")),
+    _covers("variance split by groups", "real share, questions in fours", G, variance_of_groups("real")),
     _covers("mixed model", "64 against 16, of other spread", "80 locations, 163 questions", kind_effect),
 ]

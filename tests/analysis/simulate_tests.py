@@ -93,10 +93,11 @@ def detected(by_swaps: bool) -> Run:
     return run
 
 
-def best_of(shares: ArrayLike) -> Run:
+def best_of(shares: ArrayLike, world: World = WORLD, grouped: bool = False) -> Run:
     def run(generator: np.random.Generator) -> float:
-        truth, info = WORLD.draw(generator, shares, np.full(np.size(shares), INFO))
-        return rejects(max_statistic(truth, info, REPEATS, some_seed(generator)).p_value)
+        truth, info = world.draw(generator, shares, np.full(np.size(shares), INFO))
+        groups = world.groups if grouped else None
+        return rejects(max_statistic(truth, info, REPEATS, some_seed(generator), groups).p_value)
 
     return run
 
@@ -184,6 +185,7 @@ def _contrast(statistic: str, situation: str, n: str, run: Run) -> Check:
 
 Q, HEADS, TWO = "163 questions", "64 heads, 163 questions", [INFO, INFO]
 EDGE, ANY_WRONG = "worse by the margin 0.05", "heads not worse, Holm: any wrong"
+FEW, EQUAL = "12 heads, 163 questions", np.full(12, 0.7)
 ALIKE = {"random": SPREAD, "claimed": SPREAD}
 CHECKS = [
     _level("rank p", "claimed is one more draw", "19 draws, 163 questions", rank(19)),
@@ -216,6 +218,8 @@ CHECKS = [
     _power("sign flip", "`detectable_difference` planted", Q, 0.75, detected(by_swaps=True)),
     _contrast('"not rejected" read as "equal"', "truth differs by 0.06", Q, swap_kept),
     _level("max-statistic", "64 equal heads", HEADS, best_of(np.full(64, 0.7))),
+    _level("max-statistic by groups", "questions in fours", FEW, best_of(EQUAL, WORLD.clustered(), grouped=True)),
+    _contrast("max-statistic without groups", "questions in fours", FEW, best_of(EQUAL, WORLD.clustered())),
     _power("max-statistic", "one head at 0.9, 63 at 0.7", HEADS, 0.8, best_of([0.9, *[0.7] * 63])),
     _level("equivalence", "difference = margin 0.05", Q, same([0.65, 0.7], SURE)),
     _level("equivalence", "difference = margin 0.05", "817 questions", same([0.7, 0.65], SURE, ALL)),
