@@ -150,8 +150,8 @@ def notes(findings: Findings) -> list[str]:
         "p is the rank of the claimed set among the random ones, (b+1)/(m+1) with b of m random sets at "
         "least as good, ties against the claimed set. It asks whether a random draw would do as well; the "
         "number of draws sets the smallest p. Where the score is Truth*Info, the share of answers both true and "
-        "informative must pass as well: the joint p is the larger one. A large p does not show that the claimed set equals random "
-        "ones. Random sets with as many heads in each layer as the claimed one make the stricter test: "
+        "informative must pass as well: the joint p is the larger one. A large p does not show that the claimed set "
+        "equals random ones. Random sets with as many heads in each layer as the claimed one make the stricter test: "
         "layers then explain nothing.",
         f"Intervals are {100 * findings.settings.confidence:g} % bootstrap intervals over test questions ({stats.REPEATS} resamples; for a mean "
         "over locations the locations are taken as given); a range is over locations.",

@@ -89,7 +89,8 @@ def _not_measured(sweep: Sweep, scores: pd.DataFrame) -> Iterator[str]:
     if np.isnan(results.probe_score).any():
         yield "the probe's accuracy is not known for all heads"
     if sweep.units == 1:
-        yield f"{sweep.n_questions}: nothing tells how scores would differ on others, so intervals and p over questions are missing"
+        missing = "intervals and p over questions are missing"
+        yield f"{sweep.n_questions}: nothing tells how scores would differ on others, so {missing}"
     if results.baseline["test_truth"].isna().any():
         yield "the unedited model's test answers were not judged"
     wanted = [name for name in METRICS if name != "kl_teacher" or sweep.settings.score == name]

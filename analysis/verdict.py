@@ -57,7 +57,7 @@ def _conclusion(sweep: Sweep, each: Comparison) -> str:
     if is_too_small(sweep, each):
         text += " With so few draws the test cannot find anything at its level: the sweep was too small to tell."
     elif not found:
-        text += _neither(each)
+        text += _neither(sweep, each)
     text += _unconverged(each)
     if each.redrawn:
         text += f" But {REDRAWN}."
@@ -100,12 +100,14 @@ def _equivalence(sweep: Sweep, mean: MeanEquivalence | None) -> str:
     return text + f"not shown to be equivalent within {margin:g} ({p_text(mean.test.p_value)})."
 
 
-def _neither(each: Comparison) -> str:
+def _neither(sweep: Sweep, each: Comparison) -> str:
     """A claimed set that is not shown to be unusual is not thereby shown to be like the others."""
     mean = each.equivalence
     if mean is None or mean.test.not_worse:
         return ""
     if mean.difference.high < 0.0:
+        if each.cautious_p <= sweep.settings.level:
+            return " So random sets do less on average."
         return f" So random sets do less on average, though {each.rank.at_least} of {each.rank.draws} do as much."
     return (
         " Neither is shown: that the claimed set is unusual, or that random sets are as good; the sweep was too small "

@@ -76,6 +76,7 @@ def _table(found: Mapping[str, Findings]) -> str:
 def _aside() -> str:
     return paragraph(
         "As good: random sets that reach at least what the claimed set reaches; rank p = (as good + 1) / (draws + 1); joint p: "
-        "the larger one of Truth*Info and of the share both true and informative. Each sweep is tested on its own; p-values of several sweeps are not adjusted for their number.",
+        "the larger one of Truth*Info and of the share both true and informative. Each sweep is tested on its own; p-values of "
+        "several sweeps are not adjusted for their number.",
         "small",
     )

@@ -34,9 +34,10 @@ def variance_split(
 ) -> VarianceSplit:
     """Random effects of locations and questions, crossed, and of seeds within locations, by mean squares.
 
-    n: locations, seeds, questions (or whole groups of them, each by its mean answer). Method of moments (Searle, Casella and McCulloch 1992, chapter 4); negative
-    parts count as 0. Intervals are generalised ones (Weerahandi 1993): each mean square over a drawn
-    chi-squared / df, so they assume effects near normal. With one seed its share is NaN, part of location.
+    n: locations, seeds, questions (or whole groups of them, each by its mean answer). Method of moments (Searle,
+    Casella and McCulloch 1992, chapter 4); negative parts count as 0. Intervals are generalised ones
+    (Weerahandi 1993): each mean square over a drawn chi-squared / df, so they assume effects near normal. With one seed
+    its share is NaN, part of location.
     """
     answers, left_out = _as_array(table)
     squares, freedom = _mean_squares(answers)

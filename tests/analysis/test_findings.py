@@ -97,6 +97,7 @@ def test_unusual_is_what_passes_both_scores(make: Make) -> None:
     verdict = make_verdict(sweep, [missed], [])
     assert "top2 is not shown to be unusual" in verdict
     assert "p = 0.13, so the two disagree: unusual is what passes both at 0.05, jointly p = 0.13. " in verdict
+    assert "So random sets do less on average." in verdict
     (rank,) = [each for each in state_unusual(sweep, [missed]) if each.role == "primary"]
     assert rank.p_value == 1 / 31 and "true and informative p = 0.13, the larger of the two" in rank.sentence
     unfinished = replace(passed, both=RankTest(1 / 29, 0, 28))  # two of thirty draws have no such score

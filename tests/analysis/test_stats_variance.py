@@ -98,7 +98,7 @@ def test_mixed_model_agrees_with_statsmodels_where_that_fits() -> None:
 
 
 def test_mixed_model_agrees_with_crossed_random_effects_of_statsmodels() -> None:
-    """Locations and questions both random, crossed, all variances clear: REML on a balanced table, locations of equal spread."""
+    """Locations and questions random and crossed, all variances clear: REML on a balanced table of equal spreads."""
     generator = np.random.default_rng(6)
     kind = np.repeat(["random", "single"], 8)
     quality = generator.normal(size=8)
