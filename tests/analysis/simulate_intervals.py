@@ -19,7 +19,7 @@ from analysis.stats.resample import (
     two_way_bootstrap,
 )
 from analysis.stats import LEVEL, clustered_error, group_sums, share_interval
-from analysis.stats.variance import mixed_model, variance_split
+from analysis.stats.variance import kind_effect, variance_split
 from tests.analysis.check import REPEATS, Check, covers, some_seed
 from tests.analysis.worlds import World, as_table, layered, shares_of_draws
 
@@ -187,7 +187,7 @@ def true_parts_of_groups() -> dict[str, float]:
     for _ in range(12):
         shares = shares_of_draws(generator, 0.6, 0.1, 600)
         truth, _ = world.draw(generator, shares, np.full(600, INFO))
-        found.append(variance_split(as_table(means_of_groups(world, truth), np.full(600, "random")), 1).shares)
+        found.append(variance_split(as_table(means_of_groups(world, truth)), 1).shares)
     parts = {name: float(np.mean([each[name].value for each in found])) for name in found[0]}
     noise = parts["seed"] + (parts["location x question"] + parts["rest"]) / (SEEDED.clustered().groups[-1] + 1)
     return parts | {"real": float(parts["location"] / (parts["location"] + noise))}
@@ -204,7 +204,7 @@ def variance_of_groups(part: str, locations: int = 20) -> Run:
     def run(generator: np.random.Generator) -> float:
         shares = shares_of_draws(generator, 0.6, 0.1, locations)
         truth, _ = world.draw(generator, shares, np.full(locations, INFO))
-        table = as_table(means_of_groups(world, truth), np.full(locations, "random"))
+        table = as_table(means_of_groups(world, truth))
         split = variance_split(table, REPEATS, some_seed(generator))
         return covers(split.real if part == "real" else split.shares[part], true_parts_of_groups()[part])
 
@@ -215,19 +215,19 @@ def variance(part: str, locations: int = 20) -> Run:
     def run(generator: np.random.Generator) -> float:
         shares = shares_of_draws(generator, 0.6, 0.1, locations)
         truth, _ = SEEDED.draw(generator, shares, np.full(locations, INFO))
-        split = variance_split(as_table(truth, np.full(locations, "random")), REPEATS, some_seed(generator))
+        split = variance_split(as_table(truth), REPEATS, some_seed(generator))
         return covers(split.real if part == "real" else split.shares[part], true_parts()[part])
 
     return run
 
 
-def kind_effect(generator: np.random.Generator) -> float:
+def effect_of_kind(generator: np.random.Generator) -> float:
     shares = np.concatenate(
         [shares_of_draws(generator, *each) for each in ((0.6, 0.035, 16), (0.65, 0.15, 64))]
     )
     truth, _ = WORLD.draw(generator, shares, np.full(80, INFO))
-    model = mixed_model(as_table(truth, np.repeat(["random", "single"], [16, 64])), "random")
-    return covers(model.effects["single"].difference, 0.05)
+    means = truth.mean(axis=(1, 2))
+    return covers(kind_effect(means[16:], means[:16]).difference, 0.05)
 
 
 def _covers(statistic: str, situation: str, n: str, run: Run) -> Check:
@@ -289,5 +289,5 @@ CHECKS = [
     _covers("variance split by groups", "location, questions in fours", G, variance_of_groups("location")),
     _covers("variance split by groups", "group, questions in fours", G, variance_of_groups("question")),
     _covers("variance split by groups", "real share, questions in fours", G, variance_of_groups("real")),
-    _covers("mixed model", "64 against 16, of other spread", "80 locations, 163 questions", kind_effect),
+    _covers("mixed model", "64 against 16, of other spread", "80 locations, 163 questions", effect_of_kind),
 ]

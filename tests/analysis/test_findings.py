@@ -328,8 +328,8 @@ def test_groups_of_questions_stand_for_questions(make: Make, monkeypatch: pytest
         assert [getattr(one(grouped, name), end) for end in ("estimate", "low", "high")] == pytest.approx(
             [getattr(one(once, name), end) for end in ("estimate", "low", "high")]
         )
-    assert "location x group" in one(grouped, "variance-optimal-random").sentence
-    assert "location x question" in one(once, "variance-optimal-random").sentence
+    assert "location x group" in one(grouped, "variance-optimal-random2").sentence
+    assert "location x question" in one(once, "variance-optimal-random2").sentence
 
 
 def test_sweeps_side_by_side(make: Make) -> None:

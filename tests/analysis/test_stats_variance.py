@@ -17,7 +17,7 @@ def test_split_agrees_with_the_mean_squares_of_statsmodels() -> None:
     correct = (
         generator.normal(size=(4, 1, 1)) + generator.normal(size=(1, 1, 6)) + generator.normal(size=(4, 3, 6))
     )
-    table = as_table(correct, np.full(4, "random"))
+    table = as_table(correct)
     fit = smf.ols("correct ~ C(location) * C(question) + C(location):C(seed)", table).fit()
     square = (lambda anova: anova["sum_sq"] / anova["df"])(anova_lm(fit, typ=1))
     rest = square["Residual"]
@@ -51,7 +51,7 @@ def test_split_finds_effects_of_known_size() -> None:
         "rest": shape,
     }
     correct = sum(np.sqrt(sizes[name]) * generator.normal(size=places[name]) for name in sizes)
-    split = variance.variance_split(as_table(correct, np.full(150, "random")))
+    split = variance.variance_split(as_table(correct))
     for name, share in sizes.items():
         assert split.shares[name].value == pytest.approx(share, abs=0.06)
         assert split.shares[name].low < share < split.shares[name].high
@@ -61,7 +61,7 @@ def test_split_finds_effects_of_known_size() -> None:
 def test_split_of_one_seed_and_of_gaps() -> None:
     generator = np.random.default_rng(3)
     correct = (generator.random((12, 2, 30)) < 0.6).astype(float)
-    table = as_table(correct, np.full(12, "random"))
+    table = as_table(correct)
     gaps = table.drop(
         index=table.index[(table["location"] == 3) & (table["question"] == 7) & (table["seed"] == 1)]
     )
@@ -73,28 +73,6 @@ def test_split_of_one_seed_and_of_gaps() -> None:
     assert np.isnan(one.shares["seed"].value) and np.isfinite(one.shares["location"].value)
     with pytest.raises(ValueError, match="1 locations with all answers"):
         variance.variance_split(table[table["location"] == 0])
-
-
-def test_mixed_model_agrees_with_statsmodels_where_that_fits() -> None:
-    """Questions taken out by their means, equal numbers of locations of equal spread: MixedLM by REML."""
-    generator = np.random.default_rng(4)
-    kind = np.repeat(["random", "single"], 15)
-    quality = 0.4 * generator.normal(size=15)  # the same spread in both kinds, so that Welch's t is Student's
-    correct = np.concatenate([quality, 0.5 + quality])[:, None, None] + generator.normal(size=(1, 1, 40))
-    noise = generator.normal(size=(15, 1, 40))
-    correct = correct + np.concatenate([noise, noise])
-    table = as_table(correct, kind)
-    means = correct.mean(axis=(1, 2))
-    ours = variance.kind_effect(means[15:], means[:15])
-    table["centred"] = table["correct"] - table.groupby("question")["correct"].transform("mean")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit = smf.mixedlm("centred ~ kind", table, groups="location").fit(reml=True)
-    error = (ours.difference.high - ours.difference.value) / scipy_stats.t.ppf(0.975, 28)
-    assert (
-        ours.difference.value == pytest.approx(fit.params["kind[T.single]"], abs=1e-6) == pytest.approx(0.5)
-    )
-    assert error == pytest.approx(fit.bse["kind[T.single]"], rel=1e-3)
 
 
 def test_mixed_model_agrees_with_crossed_random_effects_of_statsmodels() -> None:
@@ -110,8 +88,8 @@ def test_mixed_model_agrees_with_crossed_random_effects_of_statsmodels() -> None
         groups=np.ones(len(table)),
         vc_formula={"location": "0 + C(location)", "question": "0 + C(question)"},
     ).fit(reml=True)
-    ours = variance.mixed_model(table).effects["single"]
     means = table.groupby(["kind", "location"])["correct"].mean()
+    ours = variance.kind_effect(means["single"], means["random"])
     error = np.sqrt(means.groupby("kind").var().sum() / 8)  # of Welch's test, and with equal numbers of Student's
     freedom = scipy_stats.ttest_ind(means["single"], means["random"], equal_var=False).df
     reach = (ours.difference.high - ours.difference.value) / scipy_stats.t.ppf(0.975, freedom)

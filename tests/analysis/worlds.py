@@ -90,8 +90,8 @@ def layered(
     return x + common, y + common, layer
 
 
-def as_table(correct: Array, kind: ArrayLike) -> pd.DataFrame:
-    """[L, S, N] as a long table."""
+def as_table(correct: Array, kind: ArrayLike = "random") -> pd.DataFrame:
+    """[L, S, N] as a long table; one kind of location, or one for each."""
     location, seed, question = (each.ravel() for each in np.indices(correct.shape))
     return pd.DataFrame(
         {
@@ -99,6 +99,6 @@ def as_table(correct: Array, kind: ArrayLike) -> pd.DataFrame:
             "seed": seed,
             "question": question,
             "correct": correct.ravel(),
-            "kind": np.asarray(kind)[location],
+            "kind": np.broadcast_to(kind, len(correct))[location],
         }
     )
