@@ -79,6 +79,7 @@ struct Outline {
   MemoryAccount memory;
   DiskAccount disk;
   int questions = 0, train_pairs = 0;
+  int tested_questions = 0, tested_groups = 0;  ///< of all folds
   bool estimated = false;  ///< the model's folder has no tokenizer: four bytes count as a token
 };
 Outline outline_of(const JobSpec& job);

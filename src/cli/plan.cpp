@@ -81,12 +81,12 @@ void print_trials(const Plan& plan) {
   std::cout << "\n";
 }
 
-/// Of what is tested over all folds.
 void print_power(const JobSpec& job, const Outline& outline) {
-  const int once = static_cast<int>(outline.data.test_questions);
-  for (const std::string& line :
-       power_report(job, job.split.folds > 0 ? outline.questions : once, outline.questions))
-    std::cout << line << "\n";
+  const auto lines = power_report(job, outline.tested_questions, outline.questions);
+  for (const std::string& line : lines) std::cout << line << "\n";
+  if (!lines.empty() && outline.tested_groups < outline.tested_questions)
+    std::cout << "  test questions stand in " << outline.tested_groups
+              << " groups, which the report counts by: the more their answers agree, the less is detected\n";
 }
 
 /// What becomes of the states below the first edited layer, with their bytes.

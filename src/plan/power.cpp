@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <headsweep/plan.hpp>
+#include <iterator>
+#include <set>
 
 namespace headsweep {
 namespace {
@@ -21,6 +23,12 @@ int questions_for(double standard_errors, double difference) {
 std::string rounded(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+std::string listed(const std::set<double>& strengths) {
+  std::string text;
+  for (const double strength : strengths) text += cat(text.empty() ? "" : ", ", strength);
   return text;
 }
 
@@ -53,7 +61,10 @@ class PowerReport {
     if (comparison_.primary.claimed.empty())
       warn(cat("comparison.primary names no test of ", claimed.front()->name,
                "; name one before results are seen"));
-    for (const RankTest& test : tests) check(test);
+    for (const RankTest& test : tests) {
+      check(test);
+      check_strengths(test);
+    }
     check_caps();
     return std::move(lines_);
   }
@@ -71,6 +82,15 @@ class PowerReport {
       draws = std::max(draws, edit.draws > 0 ? std::min(edit.draws, own) : own);
     }
     return draws;
+  }
+  /// Of this kind of edit at a set, with true labels.
+  [[nodiscard]] std::set<double> strengths_of(EditKind kind, const LocationSpec& set) const {
+    std::set<double> strengths;
+    for (const EditSpec& edit : job_.edits)
+      if (edit.kind == kind && edit.labels == Labels::truth &&
+          std::find(edit.at.begin(), edit.at.end(), set.name) != edit.at.end())
+        strengths.insert(edit.strengths.begin(), edit.strengths.end());
+    return strengths;
   }
   [[nodiscard]] std::vector<const LocationSpec*> claimed_sets() const {
     std::vector<const LocationSpec*> sets;
@@ -128,6 +148,19 @@ class PowerReport {
     if (test.primary && test.among->matched_to != test.claimed->name)
       warn(cat("comparison.primary: the sets of ", test.among->name, " lie in other layers than ",
                test.claimed->name, "; `matched_to: ", test.claimed->name, "` draws them in the same"));
+  }
+  /// What one side may choose from and the other may not is left out.
+  void check_strengths(const RankTest& test) {
+    const std::set<double> own = strengths_of(test.edit, *test.claimed),
+                           theirs = strengths_of(test.edit, *test.among);
+    if (own == theirs) return;
+    std::set<double> shared;
+    std::set_intersection(own.begin(), own.end(), theirs.begin(), theirs.end(),
+                          std::inserter(shared, shared.end()));
+    warn(cat(
+        test.text(), ": strengths ", listed(own), " of ", test.claimed->name, ", ", listed(theirs), " of ",
+        test.among->name,
+        shared.empty() ? ": they share none, so nothing is compared" : "; only those of both are compared"));
   }
   /// Strengths are compared at the same cost by kl_text on validation.
   void check_caps() {

@@ -3,10 +3,25 @@
 #include <ATen/Parallel.h>
 
 #include <headsweep/sweep.hpp>
+#include <set>
+#include <string_view>
 
 #include "sweep/ground.hpp"
 
 namespace headsweep {
+namespace {
+
+void count_tested(const Texts& texts, Outline& outline) {
+  std::set<std::string_view> groups;
+  for (const Split& split : texts.splits)
+    for (const int question : split.questions(SplitPart::test)) {
+      ++outline.tested_questions;
+      groups.insert(texts.behaviour.questions.at(static_cast<std::size_t>(question)).group);
+    }
+  outline.tested_groups = static_cast<int>(groups.size());
+}
+
+}  // namespace
 
 Outline outline_of(const JobSpec& job) {
   check_plan(job);
@@ -21,6 +36,7 @@ Outline outline_of(const JobSpec& job) {
   outline.memory = account_memory(job, shape, outline.data, texts.config.tied);
   outline.disk = account_disk(job, outline.data, outline.plan);
   outline.questions = static_cast<int>(texts.behaviour.questions.size());
+  count_tested(texts, outline);
   outline.train_pairs = static_cast<int>(outline.data.train_pairs);
   outline.estimated = texts.estimated;
   return outline;

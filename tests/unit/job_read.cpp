@@ -163,7 +163,7 @@ TEST(JobRead, SettingsAreFlatAndNameWhatDiffers) {
   const auto settings = settings_of(read_job(jobs / "quickstart.yaml"));
   EXPECT_EQ(settings.at("training.learning_rate.4"), "[0.02, 0.05, 0.12]");
   EXPECT_EQ(settings.at("locations.random4.random.draws"), "24");
-  EXPECT_EQ(settings.at("edits[1].optimal.tau"), "[0.05, 0.1]");
+  EXPECT_EQ(settings.at("edits[1].optimal.tau"), "[0.1, 0.2]");
   EXPECT_EQ(settings.at("locations"), "singles, random4, top4, matched4, all");
   EXPECT_EQ(settings.at("behaviour.prompt"), "\"Q: {question} A:\"");
   EXPECT_FALSE(settings.contains("model.folder"));  // the hash of the weights stands for it

@@ -85,6 +85,8 @@ TEST(Power, IsSaidOfEachClaimedSetBesideItsRandomOnes) {
           "  equivalence within the margin, where there is no difference, is shown with 80 % only by 549 "
           "questions",
           "warning: optimal at best among some: 16 draws cannot give p <= 0.05, 19 can",
+          "warning: optimal at best among some: strengths 1 of best, 1, 2 of some; only those of both are "
+          "compared",
           "warning: optimal at best among turned: 8 draws cannot give p <= 0.05, 19 can"));
   const auto folded = power_report(job, 817, 817);
   EXPECT_THAT(folded,
@@ -107,6 +109,10 @@ TEST(Power, WarnsOfWhatHadBetterBeMended) {
       warnings(job_of(edits, "level: 0.06, primary: {claimed: best, among: some}")),
       ElementsAre("comparison.primary: the sets of some lie in other layers than best; `matched_to: best` "
                   "draws them in the same"));
+  EXPECT_THAT(warnings(job_of("optimal: {at: [best], tau: [1]}, optimal: {at: [like], tau: [2]}",
+                              "primary: {claimed: best, among: like}")),
+              ElementsAre("optimal at best among like (primary): strengths 1 of best, 2 of like: they share "
+                          "none, so nothing is compared"));
   JobSpec job = job_of(edits, "level: 0.06, primary: {claimed: best, among: like}");
   EXPECT_THAT(warnings(job), ElementsAre());
   job.behaviour.text = "";
