@@ -51,7 +51,8 @@ def state_cost(sweep: Sweep, comparisons: Sequence[Comparison]) -> Iterator[Stat
             unmeasured.append(each.label)
             continue
         for under in _under_caps(sweep, curves):
-            yield _at_same_cost(sweep, each, curves, under)
+            reached = (under.place >= 0).any()
+            yield _at_same_cost(sweep, each, curves, under) if reached else _none_under(sweep, each, under)
         yield from _area(sweep, each, curves)
     if unmeasured:
         yield Statement(
@@ -96,6 +97,15 @@ def _under_caps(sweep: Sweep, curves: Curves) -> Iterator[UnderCap]:
         score = np.where(np.isnan(place), unedited, score)
         if np.isfinite(score).all():  # an unedited model without scores cannot stand in
             yield UnderCap(cap, score, np.nan_to_num(place, nan=-1.0).astype(int))
+
+
+def _none_under(sweep: Sweep, each: Comparison, under: UnderCap) -> Statement:
+    return Statement(
+        topic=COST,
+        key=slug("cap", under.cap, each.edit, each.claimed, each.random),
+        role=sweep.other_role,
+        sentence=f"{each.label}: no set has a strength of at most {under.cap:g} nats/token on the running text.",
+    )
 
 
 def _at_same_cost(sweep: Sweep, each: Comparison, curves: Curves, under: UnderCap) -> Statement:
