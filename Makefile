@@ -27,8 +27,8 @@ demo: build  ## the quickstart sweep on 2 ranks, then its report; a second call 
 	$(MPIRUN) -n $(RANKS) $(BUILD)/headsweep run jobs/quickstart.yaml -o $(DEMO) --resume
 	$(PYTHON) -m analysis.report $(DEMO)/results.h5
 
-planted: build  ## the planted controls: does the sweep find heads where a behaviour is known to be? (an hour)
-	test -d $(PLANTED) || $(BUILD)/headsweep plant jobs/planted.yaml -o $(PLANTED)
+planted: build  ## the planted controls: does the sweep find heads where a behaviour is known to be? (half an hour)
+	test -d $(PLANTED) || $(BUILD)/headsweep plant jobs/planted.yaml --draws 39 -o $(PLANTED)
 	for plant in $(PLANTED)/plant-*; do \
 	  $(MPIRUN) -n $(RANKS) $(BUILD)/headsweep run $$plant/job.yaml -o $$plant/sweep --resume || exit 1; done
 	$(PYTHON) -m analysis.planted $(PLANTED)/plant-*/sweep/results.h5
