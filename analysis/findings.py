@@ -4,7 +4,6 @@ In: `Results`.  Out: `Findings`.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -112,11 +111,9 @@ def overview(results: Results) -> str:
     edits = join([edit_name(edit) for edit in trials["edit"].unique()]).replace("Optimal", "optimal")
     seeds = sorted(trials["seed"].unique())
     split = f"{results.folds} folds" if results.folds > 1 else "one split"
-    model, behaviour = (
-        _stem(results.job_value(*key)) for key in (("model", "folder"), ("behaviour", "file"))
-    )
     return (
-        f"Model {model} ({results.layers} layers of {results.heads} heads), behaviour {behaviour}: "
+        f"Model {results.model_name or 'unknown'} ({results.layers} layers of {results.heads} heads), behaviour "
+        f"{results.behaviour_name or 'unknown'}: "
         f"{count(kinds.sum(), 'location')} ({join(named)}) under {edits} edits. "
         f"{count(len(trials), 'trial')}: {counts}. Seed{'s' * (len(seeds) > 1)} {join(map(str, seeds))}; "
         f"{split} with {results.test_questions.sum()} test questions; "
@@ -159,7 +156,3 @@ def notes(findings: Findings) -> list[str]:
         "smaller differences between two locations can be noise (larger ones, where questions of a group are answered "
         "alike), and the best of many locations looks better than it is. One model and one behaviour say nothing about others.",
     ]
-
-
-def _stem(path: str) -> str:
-    return Path(path).stem or "unknown"

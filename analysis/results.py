@@ -168,6 +168,16 @@ class Results:
         """The job's `name`; empty where there is none."""
         return str(self.job.get("name", ""))
 
+    @property
+    def model_name(self) -> str:
+        """The model's folder, `Qwen2.5-7B`; empty where the job names none."""
+        return Path(str(self.job_value("model", "folder"))).name
+
+    @property
+    def behaviour_name(self) -> str:
+        """The behaviour's file without its ending; empty where the job names none."""
+        return re.sub(r"\.(jsonl|csv)$", "", Path(str(self.job_value("behaviour", "file"))).name)
+
     def job_value(self, section: str, key: str) -> Any:
         """A value of the job, for example ("model", "folder"); empty where there is none."""
         return (self.job.get(section) or {}).get(key, "")

@@ -7,15 +7,11 @@ import pandas as pd
 
 from .results import BadResults, Results
 
-TOLD_BY = (("model", "folder"), ("behaviour", "file"))  # what tells sweeps apart, beside the job's name
-
 
 def open_many(paths: Sequence[str | Path]) -> dict[str, Results]:
     """Several sweeps by the words that tell them apart: job, model, behaviour, or else their path."""
     sweeps = [Results(path) for path in paths]
-    parts = [
-        [sweep.job_name, *(Path(str(sweep.job_value(*key))).stem for key in TOLD_BY)] for sweep in sweeps
-    ]
+    parts = [[sweep.job_name, sweep.model_name, sweep.behaviour_name] for sweep in sweeps]
     differing = [place for place, words in enumerate(zip(*parts, strict=True)) if len(set(words)) > 1]
     labels = [", ".join(filter(None, (words[place] for place in differing))) for words in parts]
     if len(set(labels)) < len(sweeps) or not all(labels):

@@ -122,7 +122,7 @@ def _at_same_cost(sweep: Sweep, each: Comparison, curves: Curves, under: UnderCa
         topic=COST,
         key=slug("cap", under.cap, each.edit, each.claimed, each.random),
         role=sweep.other_role,
-        sentence=text + (f"; {unedited} of them have no strength under the cap and count as unedited." if unedited else "."),
+        sentence=text + (f"; without a strength under the cap, and so unedited: {unedited} of them." if unedited else "."),
         assumption=f"the claimed set is one more draw (rank); {QUESTIONS}; cost is on the running text, which holds no question",
         n=f"{count(rank.draws, 'draw')}, {sweep.n_questions}",
         **numbers(difference),

@@ -14,7 +14,7 @@ from ..scores import edit_name
 from ..statement import NOISE, Statement, count, join, numbers, p_text, percent, slug, span
 from ..stats import Answers
 from ..stats.variance import kind_effect, variance_split
-from ..sweep import Sweep
+from ..sweep import CLAIMED_KINDS, Sweep
 
 SEEDS, LOCATIONS = 3, 20  # a variance needs so many of each
 MOST = 200  # locations of a set that enter a split: more change little but the time
@@ -71,9 +71,8 @@ def _beside_random(sweep: Sweep, edit: str) -> Iterator[Statement]:
     """Each set of locations beside the random sets of the primary test, or the first random ones."""
     primary, random = sweep.settings.primary, sweep.sets(edit, ("random",))
     reference = primary.among if primary.among in random else next(iter(random), None)
-    for name in dict.fromkeys(sweep.trials.loc[sweep.trials["edit"] == edit, "set"]) if reference else ():
-        if name == reference:
-            continue
+    others = [name for name in sweep.sets(edit, (*CLAIMED_KINDS, "single", "random")) if name != reference]
+    for name in others if reference else ():
         chosen = sweep.choose(edit, (name, reference)).trials
         means = [_means(sweep, chosen[chosen["set"] == one]) for one in (name, reference)]
         if len(means[0]) and len(np.unique(means[1])) > 1:
@@ -88,18 +87,19 @@ def _means(sweep: Sweep, chosen: pd.DataFrame) -> np.ndarray:
 def _effect(sweep: Sweep, edit: str, names: tuple[str, str], means: Sequence[np.ndarray]) -> Statement:
     level = sweep.settings.confidence
     effect, what = kind_effect(*means, level=level), f"{names[0]} minus {names[1]}"
+    shares = effect.difference.within(-1.0, 1.0)
     return Statement(
         topic=NOISE,
         key=slug("kind", edit, *names),
         role=sweep.other_role,
         sentence=(
             f"{edit_name(edit)}: {what}, share of answers true and informative, over locations as draws: "
-            f"{span(effect.difference, level, signed=True)}, {p_text(effect.p_value)}."
+            f"{span(shares, level, signed=True)}, {p_text(effect.p_value)}."
         ),
         assumption="Welch's t-test of location means, as a mixed model with locations and questions as random effects "
         "gives for balanced data; near normal, seeds averaged",
         n=f"{count(len(means[0]), 'location')} beside {len(means[1])}, {sweep.n_questions}",
-        **numbers(effect.difference),
+        **numbers(shares),
         unit="share",
         effect=what,
         p_value=max(effect.p_value, np.finfo(float).tiny),

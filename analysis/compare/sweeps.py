@@ -1,7 +1,6 @@
 """Several sweeps side by side: models, behaviours, checkpoints. In: their `Findings` by name. Out: one table."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
@@ -17,9 +16,8 @@ def compare_sweeps(found: Mapping[str, Findings]) -> pd.DataFrame:
     """
     rows = []
     for label, findings in found.items():
-        about = {"sweep": label}
-        for word, key in (("model", "folder"), ("behaviour", "file")):
-            about[word] = Path(str(findings.results.job_value(word, key))).stem
+        results = findings.results
+        about = {"sweep": label, "model": results.model_name, "behaviour": results.behaviour_name}
         about |= {"measure": findings.settings.score_name, "unedited": float(findings.summary[SCORE].iloc[0])}
         compared = [each.as_row() | {"equivalence": _words(each)} for each in findings.comparisons]
         rows += [about | each for each in compared] or [about]

@@ -6,7 +6,6 @@ judge, selection, statistics, seeds, hashes, versions.
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ def methods_text(results: Results) -> str:
 def _data(results: Results) -> Iterator[str]:
     about, job = results.attributes, results.job_value
     yield (
-        f"Model {_stem(job('model', 'folder'))} ({results.layers} layers of {results.heads} heads; hash of its weights "
+        f"Model {results.model_name or 'unknown'} ({results.layers} layers of {results.heads} heads; hash of its weights "
         f"{about.get('model_hash', 'unknown')}), matrix products in {job('model', 'precision') or 'f32'}, on "
         f"{about.get('device', 'an unknown device')}."
     )
@@ -63,7 +62,7 @@ def _data(results: Results) -> Iterator[str]:
     groups = results.questions["group"].nunique()
     split = f"{results.folds} folds" if results.folds > 1 else "one split"
     yield (
-        f"Behaviour {_stem(job('behaviour', 'file'))} (hash of the data {about.get('data_hash', 'unknown')}): "
+        f"Behaviour {results.behaviour_name or 'unknown'} (hash of the data {about.get('data_hash', 'unknown')}): "
         f"{len(results.questions):,} questions in {groups:,} groups, which are never split; {split} into training, validation "
         f"and test questions ({'; '.join(dict.fromkeys(counts))}), drawn with seed {results.job.get('seed', 0)}. Probes and "
         "edits are fitted on training questions, learning rates and strengths are chosen on validation questions, all "
@@ -191,7 +190,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_plain(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) and " " in value else str(value)
-
-
-def _stem(path: object) -> str:
-    return Path(str(path)).stem or "unknown"

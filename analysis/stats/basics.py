@@ -6,7 +6,7 @@ tables, no figures. Its sisters: resample (bootstrap), permute (permutation test
 non-inferiority), multiple (many heads), correlation, variance, cost, power. SIMULATIONS.md shows what holds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -28,6 +28,10 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def within(self, least: float, most: float) -> Self:
+        """The same with ends where the estimate can be."""
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 In: `Answers` and weights of resampled questions.  Out: intervals.  Letters as in stats.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +57,11 @@ def stretch(count: int, freedom: float | None = None, level: float = LEVEL) -> f
 
 def resample_score(answers: Answers, weights: Array, score: str = "truth_info") -> Array:
     """The score of every resample: [R]."""
-    first, second = answers.parts(score)
-    return np.mean((weights @ first.T) * (weights @ second.T), axis=1)
+    return resample_scores([answers], weights, score)[:, 0]
 
 
 def resample_scores(locations: Sequence[Answers], weights: Array, score: str = "truth_info") -> Array:
-    """The same of several locations: [R, L]."""
+    """The same of several locations: [R, L]; of shares within 0 and 1, which stretched weights can leave."""
     parts = [answers.parts(score) for answers in locations]
     first, second = (np.concatenate([part[i] for part in parts]).T for i in (0, 1))  # [N, all seeds of all]
     starts = np.cumsum([0, *(len(part[0]) for part in parts)])
@@ -70,7 +69,12 @@ def resample_scores(locations: Sequence[Answers], weights: Array, score: str = "
     for rows in chunks(len(weights), starts[-1]):
         products = (weights[rows] @ first) * (weights[rows] @ second)
         resampled[rows] = np.add.reduceat(products, starts[:-1], axis=1) / np.diff(starts)
-    return resampled
+    return np.clip(resampled, 0.0, 1.0) if are_shares(locations) else resampled
+
+
+def are_shares(locations: Iterable[Answers]) -> bool:
+    """Whether scores are within 0 and 1, since all that they are means of is."""
+    return all(0.0 <= part.min() and part.max() <= 1.0 for each in locations for part in (each.truth, each.info) if part.size)
 
 
 def score_interval(
@@ -150,12 +154,12 @@ def two_way_bootstrap(
     units = claimed.questions if groups is None else count_groups(groups)
     ours, theirs = resample_score(claimed, weights, score), resample_scores(others, weights, score)
     scores = np.array([answers.score(score) for answers in others])
-    value = float(claimed.score(score) - scores.mean())
+    value, most = float(claimed.score(score) - scores.mean()), 1.0 if are_shares([claimed, *others]) else np.inf
     by_questions = np.var(ours - theirs.mean(axis=1))
     by_draws = np.var(scores) / max(scores.size - 1, 1)
     freedom = _satterthwaite((by_questions, units - 1), (by_draws, scores.size - 1))
-    wide = stretch(units, freedom, level)
-    return Lead(value, value + wide * (ours - np.sum(theirs * of_draws, axis=1) - value), level)
+    resampled = value + stretch(units, freedom, level) * (ours - np.sum(theirs * of_draws, axis=1) - value)
+    return Lead(value, np.clip(resampled, -most, most), level)
 
 
 def require_same_questions(first: Answers, second: Answers) -> None:

@@ -92,7 +92,10 @@ def test_several_sweeps_have_names_that_tell_them_apart(tmp_path: Path) -> None:
         return [write_results(tmp_path / f"run{row}" / "results.h5", design) for row, design in enumerate(designs)]
 
     small = {"sets": ("top2",), "seeds": (0,)}
-    assert list(open_many(write_many(Design(model="a", **small), Design(model="b", **small)))) == ["a", "b"]
+    assert list(open_many(write_many(Design(model="Qwen2.5-7B", **small), Design(model="Qwen2.5-14B", **small)))) == [
+        "Qwen2.5-7B",
+        "Qwen2.5-14B",
+    ]
     other = Design(name="other", behaviour="tone", **small)
     sweeps = open_many(write_many(Design(**small), other))
     assert list(sweeps) == ["made up, truthfulness", "other, tone"]

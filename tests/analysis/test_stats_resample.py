@@ -140,3 +140,18 @@ def test_one_group_of_questions_has_no_interval_and_no_p() -> None:
     p_values = [permute.sign_flip(claimed, others[0], groups=together), *tests.p_value, *tests.certified, *tests.mapped]
     p_values += permute.max_statistic(rows, groups=together, repeats=9).adjusted.tolist()
     assert np.isnan(p_values).all()
+
+
+def test_intervals_stay_where_scores_can_be() -> None:
+    """Weights of few groups are stretched beyond what answers can add up to."""
+    truth = np.ones((1, 24))
+    truth[0, 3] = 0.0
+    groups = np.repeat(np.arange(6), 4)
+    nearly = stats.Answers(truth, np.ones((1, 24)))
+    interval = resample.score_interval(nearly, resample.resample_weights(24, groups=groups))
+    assert interval.low < interval.value < interval.high == 1.0
+    none = stats.Answers(np.zeros((1, 24)), np.ones((1, 24)))
+    lead = resample.two_way_bootstrap(nearly, [none, none], groups=groups)
+    assert lead.value < lead.interval.high == 1.0
+    divergence = stats.Answers.of_values(np.linspace(-3, -2, 24)[None])
+    assert resample.score_interval(divergence).high < -2
