@@ -61,7 +61,7 @@ def find(results: Results) -> Findings:
     choice = choose_strengths(sweep.map_trials)
     scores = score_units(choice.trials, results.test_questions, sweep.settings)
     comparisons, problems = compare_claimed(sweep)
-    maps = list(head_scores(sweep, scores))
+    maps = list(head_scores(sweep, scores, choice.trials))
     return Findings(
         results=results,
         settings=sweep.settings,

@@ -29,6 +29,7 @@ class HeadScores:
     edited: Array
     probe: Array
     correlation: stats.Interval | None  # Spearman, over the heads that have both
+    units: str  # that its interval takes as a sample
     certified: np.ndarray  # not worse than all heads by the margin, by Holm
     mapped: np.ndarray  # the same by Benjamini and Hochberg
     tuning: np.ndarray  # learning rates were chosen there: takes part in no test
@@ -48,6 +49,7 @@ def state_heads(sweep: Sweep) -> Iterator[Statement]:
         for everywhere in sweep.sets(edit, ("all",)):
             yield from _as_good_as_all(sweep, edit, singles, everywhere)
             yield from _best_head(sweep, edit, singles, everywhere)
+        yield from _as_good_as_best(sweep, edit, singles)
         for claimed in sweep.sets(edit, CLAIMED_KINDS):
             yield from _reaching(sweep, edit, singles, claimed)
             yield from _best_head(sweep, edit, singles, claimed)
@@ -74,32 +76,50 @@ def _tests(sweep: Sweep, heads: dict[str, Answers], reference: Answers) -> pd.Da
 
 
 def _as_good_as_all(sweep: Sweep, edit: str, singles: list[str], everywhere: str) -> Iterator[Statement]:
-    settings = sweep.settings
     chosen = sweep.choose(edit, (*singles, everywhere)).trials
     reference = sweep.answers(chosen[chosen["set"] == everywhere])
     heads = sweep.answers_by_unit(chosen[chosen["kind"] == "single"])
-    if reference is None or not heads:
-        return
-    tests = _tests(sweep, heads, reference)
+    if reference is not None and heads:
+        end = "That some head is as good as editing everywhere is {}."
+        yield _as_good_as(sweep, edit, heads, reference, everywhere, end)
+
+
+def _as_good_as_best(sweep: Sweep, edit: str, singles: list[str]) -> Iterator[Statement]:
+    """The other heads against the one that is best on validation."""
+    chosen = sweep.choose(edit, singles).trials
+    best = pick_extreme_unit(chosen, best=True)
+    reference = sweep.answers(best) if len(best) else None
+    heads = sweep.answers_by_unit(chosen[~chosen["unit"].isin(chosen.loc[best.index, "unit"])])
+    if reference is not None and heads:
+        end = "That the best is not the only good one is {}."
+        yield _as_good_as(sweep, edit, heads, reference, "the best head on validation", end)
+
+
+def _as_good_as(
+    sweep: Sweep, edit: str, heads: dict[str, Answers], reference: Answers, name: str, end: str
+) -> Statement:
+    """How many of these heads are not worse than a reference; `end` has a slot for whether it is shown of any."""
+    settings, tests = sweep.settings, _tests(sweep, heads, reference)
     near = int(np.sum(tests["difference"] >= -settings.margin - stats.TIE))
     share = stats.share_interval(near, len(tests), settings.confidence)
-    certified, mapped = (int((tests[name] <= settings.level).sum()) for name in ("certified", "mapped"))
-    yield Statement(
+    certified, mapped = (int((tests[column] <= settings.level).sum()) for column in ("certified", "mapped"))
+    return Statement(
         topic=HEADS,
-        key=slug("as-good-as", edit, everywhere),
+        key=slug("as-good-as", edit, name),
         role=sweep.other_role,
         sentence=(
-            f"{edit_name(edit)}: {near} of {count(len(tests), 'head')} are within {settings.margin:g} of {everywhere} "
-            f"({reference.score():.3f}) or above: {percent(share, settings.confidence)}. {certified} are certified as not "
-            f"worse by {settings.margin:g} (Holm: any wrong one has a chance of at most {settings.level:g}), {mapped} are "
-            f"on the map (Benjamini-Hochberg: of those shown, a share of at most {settings.level:g} is wrong). That some "
-            f"head is as good as editing everywhere is {_shown(tests['certified'].min(), settings.level)}."
+            f"{edit_name(edit)}: {near} of {count(len(tests), 'head')} {'is' if near == 1 else 'are'} within "
+            f"{settings.margin:g} of {name} ({reference.score():.3f}) or above: {percent(share, settings.confidence)}. "
+            f"Certified as not worse by {settings.margin:g}: {certified} (Holm: any wrong one has a chance of at most "
+            f"{settings.level:g}); on the map: {mapped} (Benjamini-Hochberg: of those shown, a share of at most "
+            f"{settings.level:g} is wrong). "
+            f"{end.format(_shown(tests['certified'].min(), settings.level))}"
         ),
         assumption=f"one-sided test of non-inferiority a head; exact interval if heads are a sample; {QUESTIONS}",
         n=f"{count(len(tests), 'head')}, {sweep.n_questions}",
         **numbers(share),
         unit="share",
-        effect=f"share of heads within {settings.margin:g} of all heads or above",
+        effect=f"share of heads within {settings.margin:g} of {name} or above",
         p_value=float(tests["certified"].min()),
         adjusted="Holm",
     )

@@ -19,8 +19,8 @@ from ..sweep import Sweep
 from .heads import HeadScores, not_worse_heads
 
 
-def head_scores(sweep: Sweep, scores: pd.DataFrame) -> Iterator[HeadScores]:
-    """One map for each edit at single heads; `scores` has a row a location, tuning heads too."""
+def head_scores(sweep: Sweep, scores: pd.DataFrame, chosen: pd.DataFrame) -> Iterator[HeadScores]:
+    """One map for each edit at single heads; `scores` has a row a location, tuning heads too, of the trials `chosen`."""
     singles = scores[(scores["kind"] == "single") & scores[SCORE].notna()]
     probe = sweep.results.probe_score.mean(axis=0).astype(np.float64)
     for edit, rows in singles.groupby("edit", sort=False):
@@ -32,9 +32,9 @@ def head_scores(sweep: Sweep, scores: pd.DataFrame) -> Iterator[HeadScores]:
             name: _on_map(probe.size, _heads_of(sweep, tests.index[tests[name] <= level]), True, False)
             for name in ("certified", "mapped")
         }
-        used = np.isfinite(edited) & np.isfinite(probe) & ~tuning
-        interval = spearman(probe[used], edited[used], level=sweep.settings.confidence) if used.sum() > 2 else None
-        yield HeadScores(str(edit), edited, probe, interval, shown["certified"], shown["mapped"], tuning)
+        used = np.flatnonzero(np.isfinite(edited) & np.isfinite(probe) & ~tuning)
+        found = _correlate(sweep, chosen[(chosen["edit"] == edit) & (chosen["kind"] == "single")], used, probe, edited)
+        yield HeadScores(str(edit), edited, probe, *found, shown["certified"], shown["mapped"], tuning)
 
 
 def state_localiser(sweep: Sweep, maps: Sequence[HeadScores], chosen: pd.DataFrame) -> Iterator[Statement]:
@@ -44,24 +44,40 @@ def state_localiser(sweep: Sweep, maps: Sequence[HeadScores], chosen: pd.DataFra
     """
     singles = chosen[(chosen["kind"] == "single") & (chosen["tuning"] == 0)]
     for each in maps:
-        trials = singles[singles["edit"] == each.edit]
         if each.correlation is not None and np.isfinite(each.correlation.value):
-            yield from _correlations(sweep, each, trials)
-        yield from _reliability(sweep, each.edit, trials)
+            yield from _correlations(sweep, each)
+        yield from _reliability(sweep, each.edit, singles[singles["edit"] == each.edit])
 
 
-def _correlations(sweep: Sweep, each: HeadScores, trials: pd.DataFrame) -> Iterator[Statement]:
+def _correlate(
+    sweep: Sweep, chosen: pd.DataFrame, heads: Array, probe: Array, edited: Array
+) -> tuple[Interval | None, str]:
+    """Rank correlation over these heads, and the units that its interval takes as a sample.
+
+    Layers and questions; heads of a layer are not independent. Fewer, where answers are not known or layers are too few.
+    """
+    if len(heads) < 3:
+        return None, ""
+    layer, level = sweep.results.head_table["layer"].to_numpy()[heads], sweep.settings.confidence
+    answers = sweep.answers_by_unit(chosen)
+    places = dict(zip(_heads_of(sweep, answers), answers.values(), strict=True))
+    if set(heads) <= set(places):
+        added = np.stack([places[head].contributions() for head in heads])
+        found = spearman_two_way(probe[heads], added, layer, level, sweep.groups)
+        if np.isfinite(found.low):
+            return found, "layers and questions"
+    found = spearman(probe[heads], edited[heads], layer, level)
+    if np.isfinite(found.low):
+        return found, "layers"
+    return spearman(probe[heads], edited[heads], level=level), "heads"
+
+
+def _correlations(sweep: Sweep, each: HeadScores) -> Iterator[Statement]:
     heads = np.flatnonzero(each.used)
     probe, edited = each.probe[heads], each.edited[heads]
     layer = sweep.results.head_table["layer"].to_numpy()[heads]
     level, name = sweep.settings.confidence, edit_name(each.edit)
     folds = f" (mean of {sweep.results.folds} folds)" if sweep.results.folds > 1 else ""
-    answers = sweep.answers_by_unit(trials)
-    places = dict(zip(_heads_of(sweep, answers), answers.values(), strict=True))
-    both_ways = None
-    if set(heads) <= set(places):
-        added = np.stack([places[head].contributions() for head in heads])
-        both_ways = spearman_two_way(probe, added, layer, level, sweep.groups)
     within = partial_spearman(probe, edited, layer, level=level)
     p_value = permutation_within_layer(probe, edited, layer)
     n = f"{count(len(heads), 'head')}, {count(len(set(layer)), 'layer')}, {sweep.n_questions}"
@@ -69,10 +85,10 @@ def _correlations(sweep: Sweep, each: HeadScores, trials: pd.DataFrame) -> Itera
         sweep,
         slug("spearman", each.edit),
         f"{name}: rank correlation of the probe's accuracy with the edited score over heads "
-        f"{span(each.correlation, level, True)}, heads resampled{_if_finite(both_ways)}.",
-        both_ways if both_ways is not None and np.isfinite(both_ways.low) else each.correlation,
+        f"{span(each.correlation, level, True)}.",
+        each.correlation,
         "Spearman's rank correlation",
-        assumption=f"heads, or layers and questions (or their groups), are a sample; the probe's accuracy{folds} is taken as known",
+        assumption=f"{each.units} are a sample (Fisher's z, jackknife); the probe's accuracy{folds} is taken as known",
         n=n,
     )
     yield _statement(
@@ -82,16 +98,10 @@ def _correlations(sweep: Sweep, each: HeadScores, trials: pd.DataFrame) -> Itera
         f"{p_text(p_value)} by permuting heads within their layer.",
         within,
         "partial rank correlation, given the layer",
-        assumption="under the null hypothesis heads of one layer are exchangeable",
+        assumption="layers are a sample (Fisher's z, jackknife); p: heads of one layer are exchangeable where nothing is to be found",
         n=n,
         p_value=p_value,
     )
-
-
-def _if_finite(interval: Interval | None) -> str:
-    if interval is None or not np.isfinite(interval.low):
-        return ""
-    return f"; {interval.low:+.3f} to {interval.high:+.3f} with layers and questions resampled"
 
 
 def _reliability(sweep: Sweep, edit: str, chosen: pd.DataFrame) -> Iterator[Statement]:

@@ -28,7 +28,7 @@ def state_training(sweep: Sweep, comparisons: Sequence[Comparison], chosen: pd.D
         if (each.trials["steps"] > 0).any():
             yield _without_unconverged(sweep, each)
     pairs = _rechecked(sweep)
-    for edit, rows in pairs.groupby("edit", sort=False):
+    for edit, rows in pairs.merge(trained[SAME_TRIAL], on=SAME_TRIAL).groupby("edit", sort=False):
         yield from _recheck(sweep, str(edit), rows)
     for each in comparisons:
         yield from _rank_after_recheck(sweep, each, pairs[pairs["edit"] == each.edit])
@@ -101,21 +101,25 @@ def _recheck(sweep: Sweep, edit: str, pairs: pd.DataFrame) -> Iterator[Statement
         ("fall", "validation loss", "nats^2"),
     )
     for column, name, unit in measures:
-        values = pairs.groupby("unit")[column].mean().dropna()  # a location's trials share its heads
+        known = pairs[pairs[column].notna()]
+        values = known.groupby("unit")[column].mean()  # a location's trials share its heads
         if values.empty:
             continue
         change, p_value = _mean_change(values.to_numpy(), sweep.settings.level)
+        moved = int((known[column].abs() > sweep.settings.margin).sum())
+        most = f", {moved} of them by more than {sweep.settings.margin:g}" if column == "gain" else ""
         yield Statement(
             topic=TRAINED,
             key=slug("recheck", column, edit),
             role=sweep.other_role,
             sentence=(
-                f"{edit_name(edit)}: trained again with twice the epochs, {name} changes by "
+                f"{edit_name(edit)}: trained again with twice the epochs, at the chosen strengths, {name} changes by "
                 f"{span(change, sweep.settings.confidence, signed=True)} on average over {count(len(values), 'location')}"
-                f" ({p_text(p_value)}); the largest change is {values.iloc[int(values.abs().argmax())]:+.3f}."
+                f" ({p_text(p_value)}); {count(len(known), 'trial')} from {known[column].min():+.3f} to "
+                f"{known[column].max():+.3f}{most}."
             ),
             assumption="paired t-test: changes of locations are independent and about normal",
-            n=f"{count(len(values), 'location')}, {count(len(pairs), 'pair')} of trials",
+            n=f"{count(len(values), 'location')}, {count(len(known), 'pair')} of trials",
             **numbers(change),
             unit=unit,
             effect=f"{name} with twice the epochs minus as usual",
@@ -174,6 +178,13 @@ def _learning_rates(sweep: Sweep) -> Iterator[Statement]:
         chosen = rows[rows["chosen"].astype(bool)]
         edges = int(chosen["edge"].astype(bool).sum())
         what = edit_name(str(edit)) + (f" rank {rank}, {targets}" if edit == "lora" else "")
+        everywhere = int(size) == sweep.results.layers * sweep.results.heads
+        locations = 1 if everywhere else int(sweep.results.job_value("training", "tuning_locations") or 8)
+        where = (
+            "all heads themselves, the one location of this size, which other locations are compared with"
+            if everywhere
+            else "locations of their own, which enter no test"
+        )
         grid = join(f"{rate:g}" for rate in sorted(rows["learning_rate"].unique()))
         rates = join(f"{rate:g}" for rate in sorted(chosen["learning_rate"].unique()))
         text = f"{what}, {count(int(size), 'head')}: learning rate {rates or 'unknown'}, chosen from {grid}"
@@ -184,8 +195,9 @@ def _learning_rates(sweep: Sweep) -> Iterator[Statement]:
             key=slug("learning-rate", edit, rank, targets, size),
             role=sweep.other_role,
             sentence=text + ".",
-            assumption="chosen by validation loss on locations of their own, which enter no test",
-            n=f"{count(rows['fold'].nunique(), 'fold')}, {count(rows['learning_rate'].nunique(), 'rate')}",
+            assumption=f"by validation loss at {where}; at the middle one of the strengths, for all of them",
+            n=f"{count(locations, 'location')}, {count(rows['fold'].nunique(), 'fold')}, "
+            f"{count(rows['learning_rate'].nunique(), 'rate')}",
             estimate=float(chosen["learning_rate"].median()),
             low=float(rows["learning_rate"].min()),
             high=float(rows["learning_rate"].max()),

@@ -52,7 +52,7 @@ def _scatter(findings: Findings, place: int, claimed: np.ndarray) -> Iterator[Dr
     interval = scores.correlation
     if interval is None or not np.isfinite(interval.value):
         return
-    both = np.isfinite(scores.edited) & np.isfinite(scores.probe)
+    both = scores.used
     score_name = findings.settings.score_name
     words = {
         "title": f"Spearman {interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}], {both.sum()} heads",
@@ -67,7 +67,7 @@ def _scatter(findings: Findings, place: int, claimed: np.ndarray) -> Iterator[Dr
         f"Does the localiser predict editability? Each mark is a head: what an edit ({edit_name(scores.edit)}) there reaches "
         "against the probe's accuracy there; rings mark the claimed heads. Marks high up on the left can be edited though "
         "the probe finds little there; marks low on the right are read well and edited badly. In the title: the rank correlation "
-        f"and its {findings.settings.interval_name}.",
+        f"and its {findings.settings.interval_name} ({scores.units} are a sample).",
         partial(
             draw_probe_scatter,
             scores.probe[both],

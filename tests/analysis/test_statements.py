@@ -29,12 +29,15 @@ def test_single_heads_and_the_localiser(make: Make) -> None:
     assert (heads.low, heads.high) == pytest.approx((exact.low, exact.high))
     maps = findings.head_scores[0]
     assert maps.certified.sum() <= maps.mapped.sum() <= near
-    assert f"{maps.certified.sum()} are certified" in heads.sentence and f"{maps.mapped.sum()} are on the map" in heads.sentence
+    assert f"by 0.05: {maps.certified.sum()} (Holm" in heads.sentence and f"map: {maps.mapped.sum()} (Ben" in heads.sentence
     rho = scipy_stats.spearmanr(maps.probe, maps.edited).statistic
     assert one(findings, "spearman-optimal").estimate == pytest.approx(rho)
     assert one(findings, "special-optimal").adjusted == "max-statistic"
     best = findings.results.trials.query("kind == 'single' and not recheck").groupby("unit")["validation_truth_info"].mean()
     assert f"({best.idxmax()})" in one(findings, "best-head-optimal-everywhere").sentence
+    near = int(np.sum(singles.drop(best.idxmax()) >= scores[best.idxmax()] - 0.05 - 1e-6))
+    beside_best = one(findings, "as-good-as-optimal-the-best-head-on-validation")
+    assert beside_best.sentence.startswith(f"Optimal: {near} of 15 heads ") and beside_best.n.startswith("15 heads")
 
 
 def test_scores_at_the_same_cost(make: Make) -> None:
