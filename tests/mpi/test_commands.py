@@ -64,9 +64,9 @@ def test_plan_of_the_quickstart():
     done = headsweep("plan", ROOT / "jobs" / "quickstart.yaml", "--ranks", "2")
     assert done.returncode == 0, done.stderr
     assert "singles: 64 x 1 head" in done.stdout and "random4: 24 x 4 heads" in done.stdout
-    assert "iti 44, lora 2, optimal 180, lora (recheck) 2, optimal (labels swapped) 1, optimal (recheck) 16\n" in done.stdout
-    # Three rates at four single heads, four sets of four, all heads, and for lora.
-    assert "learning rates chosen before the first block: 4, by 30 trials in " in done.stdout
+    assert "iti 68, lora 2, optimal 180, lora (recheck) 2, optimal (labels swapped) 1, optimal (recheck) 16\n" in done.stdout
+    # Three rates at eight single heads, eight sets of four, all heads, and for lora.
+    assert "learning rates chosen before the first block: 4, by 54 trials in " in done.stdout
     assert "optimal at top4 among matched4 (primary): 32 draws, smallest p 0.0303" in done.stdout
     assert "144 test questions: a difference of 0.0934 " in done.stdout and "warning" not in done.stdout
 
