@@ -1,5 +1,6 @@
 """The study of planted behaviours: rank of the true set, power with its exact interval, what chance would give."""
 
+import re
 from pathlib import Path
 
 import h5py
@@ -76,3 +77,17 @@ def test_other_sweeps_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     path = write_plant(tmp_path / "results.h5", better=0, score="mc1")
     assert main([str(path)]) == 3
     assert "comparison.score is mc1, kl_teacher is due" in capsys.readouterr().err
+
+
+def test_the_table_that_is_told_says_what_its_rows_do() -> None:
+    """analysis/PLANTED.md: p of each row from its count, found plants and their share from the p."""
+    text = (Path(__file__).parents[2] / "analysis" / "PLANTED.md").read_text(encoding="utf-8")
+    for part in text.split("\n## ")[1:3]:
+        rows = [line.strip("| ").split(" | ") for line in part.splitlines() if re.match(r"\| \d", line)]
+        assert [int(row[0]) for row in rows] == list(range(20))
+        assert all(float(row[8]) == round((int(row[7]) + 1) / 40, 3) for row in rows)
+        assert all((float(row[4]) < float(row[5])) == (row[7] == "0") for row in rows if row[4] != row[5])
+        found = sum(float(row[8]) <= 0.05 for row in rows)
+        exact = scipy_stats.binomtest(found, 20).proportion_ci(0.95, method="exact")
+        told = " ".join(part.split())
+        assert f"{found} of 20 plants: {5 * found} % (exact 95 % interval {100 * exact.low:.0f} to {100 * exact.high:.0f} %)" in told
