@@ -6,6 +6,7 @@ import pandas as pd
 
 from ..findings import Findings
 from ..scores import SCORE
+from ..stats import count_groups
 from .claimed import Comparison
 
 
@@ -16,17 +17,19 @@ def compare_sweeps(found: Mapping[str, Findings]) -> pd.DataFrame:
     """
     rows = []
     for label, findings in found.items():
-        results = findings.results
+        results, settings = findings.results, findings.settings
         about = {"sweep": label, "model": results.model_name, "behaviour": results.behaviour_name}
-        about |= {"measure": findings.settings.score_name, "unedited": float(findings.summary[SCORE].iloc[0])}
-        compared = [each.as_row() | {"equivalence": _words(each)} for each in findings.comparisons]
-        rows += [about | each for each in compared] or [about]
+        about |= {"measure": settings.score_name, "level": settings.level, "margin": settings.margin}
+        groups = results.test_groups
+        about |= {"questions": groups.size, "groups": count_groups(groups), "unedited": float(findings.summary[SCORE].iloc[0])}
+        rows += [about | each.as_row() | _equivalence(each) for each in findings.comparisons] or [about]
     return pd.DataFrame(rows)
 
 
-def _words(each: Comparison) -> str:
-    """What is known of the mean of random sets beside the claimed one."""
+def _equivalence(each: Comparison) -> dict[str, object]:
+    """What is known of the mean of random sets beside the claimed one, and the interval of their difference."""
     if each.equivalence is None:
-        return "not tested"
-    test = each.equivalence.test
-    return "equivalent" if test.equivalent else "not worse" if test.not_worse else "not shown"
+        return {"equivalence": "not tested"}
+    test, difference = each.equivalence.test, each.equivalence.difference
+    words = "equivalent" if test.equivalent else "not worse" if test.not_worse else "not shown"
+    return {"equivalence": words, "difference_low": difference.low, "difference_high": difference.high}

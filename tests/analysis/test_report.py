@@ -156,26 +156,6 @@ def test_a_partial_sweep_says_so_at_the_very_top(write: Write, capsys: pytest.Ca
     assert "loss is not a number" in page
 
 
-def test_several_sweeps_stand_side_by_side(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(report, "save", draw_only)
-    small = {"sets": ("random2", "top2"), "seeds": (0,), "edits": {"optimal": [0.1, 0.2]}}
-    paths = [
-        write_results(tmp_path / name / "results.h5", Design(model=name, draws=draws, **small))
-        for name, draws in (("first", 6), ("second", 9))
-    ]
-    assert main([*map(str, paths), "-o", str(tmp_path / "both")]) == 0
-    text = capsys.readouterr().out
-    assert "== first" in text and "== second" in text
-    page = (tmp_path / "both" / "index.html").read_text(encoding="utf-8")
-    for name in ("first", "second"):
-        assert f'href="{name}/index.html"' in page and (tmp_path / "both" / name / "index.html").exists()
-    table = pd.read_csv(tmp_path / "both" / "tables" / "sweeps.csv")
-    assert table[["sweep", "draws"]].to_numpy().tolist() == [["first", 6], ["second", 9]]
-    assert (tmp_path / "both" / "figures" / "forest_of_sweeps.svg").exists()
-
-
 def test_lora_is_told_apart(write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: dict[str, Figure] = {}
 
