@@ -4,19 +4,20 @@ All that decides the numbers stands here: model, data, split, locations, edits, 
 judge, selection, statistics, seeds, hashes, versions.
 """
 
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .. import stats
 from ..judge import judge_quality
 from ..results import Results
 from ..scores import edit_name
-from ..settings import Settings, read_settings
 from ..statement import count, join
+from .methods_statistics import statistics
 
 PACKAGES = ("numpy", "scipy", "statsmodels", "pandas", "h5py", "matplotlib")
 EDITS = {
@@ -36,7 +37,7 @@ def methods(results: Results) -> dict[str, list[str]]:
         "Edits and training": _training(results),
         "Learning rates": _tuning(results.tuning),
         "Evaluation": _evaluation(results),
-        "Statistics": _statistics(results),
+        "Statistics": statistics(results),
         "Outcome": _outcome(results),
         "Versions": _versions(results),
     }
@@ -60,11 +61,12 @@ def _data(results: Results) -> Iterator[str]:
     part = results.column("questions/part")
     counts = [f"{int(np.sum(row == 0))}/{int(np.sum(row == 1))}/{int(np.sum(row == 2))}" for row in part]
     groups = results.questions["group"].nunique()
+    grouped = f" in {count(groups, 'group')}, which are never split" if groups < len(results.questions) else ""
     split = f"{results.folds} folds" if results.folds > 1 else "one split"
     yield (
         f"Behaviour {results.behaviour_name or 'unknown'} (hash of the data {about.get('data_hash', 'unknown')}): "
-        f"{len(results.questions):,} questions in {groups:,} groups, which are never split; {split} into training, validation "
-        f"and test questions ({'; '.join(dict.fromkeys(counts))}), drawn with seed {results.job.get('seed', 0)}. Probes and "
+        f"{count(len(results.questions), 'question')}{grouped}; {split} into training, validation and test questions "
+        f"({'; '.join(dict.fromkeys(counts))}), drawn with seed {results.job.get('seed', 0)}. Probes and "
         "edits are fitted on training questions, learning rates and strengths are chosen on validation questions, all "
         "scores are of test questions."
     )
@@ -78,7 +80,7 @@ def _locations(results: Results) -> Iterator[str]:
     units = results.locations.drop_duplicates("unit")
     for name, rows in units.groupby("set", sort=False):
         first = rows.iloc[0]
-        text = f"{name}: {count(len(rows), 'location')} of kind {first['kind']}, {count(first['size'], 'head')} each"
+        text = f"{name}: {count(len(rows), 'location')} of kind {first['kind']}, {count(first['size'], 'head')}{' each' * (len(rows) > 1)}"
         if first["matched_to"]:
             text += f", as many heads in each layer as {first['matched_to']}"
         yield text + (", to choose learning rates on; no test uses them." if rows["tuning"].all() else ".")
@@ -94,9 +96,9 @@ def _training(results: Results) -> Iterator[str]:
         yield f"{edit_name(str(edit))}: {EDITS[kind]}. {'; '.join(at)}."
     training = results.job.get("training") or {}
     settings = ", ".join(f"{key} {_plain(value)}" for key, value in training.items() if key != "learning_rate")
-    seeds = ", ".join(str(seed) for seed in sorted(trials["seed"].unique()))
+    seeds = sorted(trials["seed"].unique())
     yield f"Training: {settings or 'as the job says'}. Learning rate by number of edited heads: " + (
-        f"{_plain(training.get('learning_rate', 'unknown'))}. Seeds of training: {seeds}."
+        f"{_plain(training.get('learning_rate', 'unknown'))}. Seed{'s' * (len(seeds) > 1)} of training: {', '.join(map(str, seeds))}."
     )
     controls = trials.loc[trials["labels"] != "true", "labels"].value_counts()
     for labels, trained in controls.items():
@@ -125,7 +127,8 @@ def _evaluation(results: Results) -> Iterator[str]:
         if quality.is_known:
             yield (
                 f"The judge on references of known label, {name}: sensitivity {quality.sensitivity:.3f} "
-                f"({quality.positives} references), specificity {quality.specificity:.3f} ({quality.negatives} references)."
+                f"({count(quality.positives, 'reference')}), specificity {quality.specificity:.3f} "
+                f"({count(quality.negatives, 'reference')})."
             )
     yield (
         "Truth*Info is the share of true answers times the share of informative ones. MC1, MC2, MC3: multiple choice among "
@@ -133,45 +136,13 @@ def _evaluation(results: Results) -> Iterator[str]:
     )
 
 
-def _statistics(results: Results) -> Iterator[str]:
-    settings = read_settings(results)
-    primary = settings.primary
-    yield (
-        f"Fixed in the job before the run: score {settings.score_name}, level {settings.level:g}, margin of equivalence "
-        f"{settings.margin:g}, caps of KL on running text {', '.join(f'{cap:g}' for cap in settings.caps)} nats per token. "
-        + (
-            f"Primary test: {primary.claimed} among {primary.among} under {primary.edit} edits; all else is secondary."
-            if primary.is_named
-            else "No primary test was named; all tests are exploratory."
-        )
-    )
-    yield (
-        "Strengths are chosen per location on validation questions, from strengths that were finished at every location "
-        "compared; of equal scores the smallest. Rank p = (b + 1) / (m + 1), with b of m random locations at least as good "
-        f"as the claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). {_joint_rule(settings)}"
-        f"Intervals are {100 * settings.confidence:g} % percentile bootstrap intervals over questions ({stats.REPEATS} "
-        "resamples), whole groups at a time, unless said otherwise. Each statement of the report names its test, its "
-        "assumption and its n."
-    )
-
-
-def _joint_rule(settings: Settings) -> str:
-    if settings.score != "truth_info":
-        return ""
-    return (
-        "The share of answers both true and informative is co-primary with Truth*Info: a set is called unusual only if the "
-        f"rank p of both is at most {settings.level:g}, draws that are not finished counted against it. Each test is at that "
-        "level without correction, and the joint p is the larger one (intersection-union test; Berger 1982). "
-    )
-
-
 def _outcome(results: Results) -> Iterator[str]:
     status = results.trials["status"].value_counts()
     trials = results.trials
     trained = trials[(trials["status"] == "done") & (trials["steps"] > 0)]
-    text = f"{len(trials):,} trials: " + ", ".join(f"{status.get(name, 0):,} {name}" for name in ("done", "failed", "missing"))
+    text = f"{count(len(trials), 'trial')}: " + ", ".join(f"{status.get(name, 0):,} {name}" for name in ("done", "failed", "missing"))
     if len(trained):
-        text += f"; {100 * trained['converged'].mean():.0f} % of {len(trained):,} trained edits converged"
+        text += f"; {100 * trained['converged'].mean():.0f} % of {count(len(trained), 'trained edit')} converged"
     yield f"{text}; {trials['seconds'].sum(skipna=True) / 3600:.2f} hours of computing."
 
 
@@ -181,7 +152,16 @@ def _versions(results: Results) -> Iterator[str]:
     found = [f"{name.replace('_', ' ')} {about[name]}" for name in names if about.get(name)]
     builds = str(about.get("builds", about.get("build", "unknown"))).strip().splitlines()
     yield f"Program: {'; '.join(builds)}. {'; '.join(found)}."
-    yield "Analysis: " + ", ".join(f"{name} {version(name)}" for name in PACKAGES) + "."
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    yield f"Analysis: headsweep_analysis {_own_version()}, {packages}."
+
+
+def _own_version() -> str:
+    """As the checkout says; an installed package has its number with it."""
+    told = Path(__file__).parents[1] / "pyproject.toml"
+    if not told.is_file():
+        return version("headsweep-analysis")
+    return str(tomllib.loads(told.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _plain(value: Any) -> str:

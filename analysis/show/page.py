@@ -11,11 +11,12 @@ import pandas as pd
 from ..findings import Findings, judge_notes, notes, overview, title_of
 from ..results import Results
 from ..scores import SCORE, edit_name
-from ..statement import TOPICS, Statement
+from ..statement import TOPICS, Statement, count
 from ..summary import CORRECTED, range_text
 from .answers import collect_answers
 from .markup import bullets, cell, figure, folded, number, paragraph, row, section, significant, table
 from .methods import methods
+from .methods_statistics import DESCRIPTIVE
 
 HERE = Path(__file__).parent
 SAFE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"  # asks nobody for anything
@@ -55,7 +56,7 @@ def make_page(findings: Findings, pictures: Sequence[Picture]) -> str:
         "answers": ("Answers, before and after", _answers(findings)),
         "methods": ("Methods", _methods(results)),
         "missing": ("Missing and failed trials", _missing(findings)),
-        "reading": ("How to read this", [bullets(notes(findings))]),
+        "reading": ("How to read this", [bullets([*notes(findings), DESCRIPTIVE])]),
         "files": ("Files", [_files()]),
     }
     made = {key: (name, section(key, name, parts)) for key, (name, parts) in sections.items()}
@@ -94,8 +95,9 @@ def partial_text(results: Results) -> str:
     missing, failed = (int(status.get(name, 0)) for name in ("missing", "failed"))
     if not missing and not failed:
         return ""
-    words = [f"{missing:,} have no outcome yet"] * bool(missing) + [f"{failed:,} failed"] * bool(failed)
-    return f"This sweep is partial: of {len(results.trials):,} trials {' and '.join(words)}."
+    have = "has" if missing == 1 else "have"
+    words = [f"{missing:,} {have} no outcome yet"] * bool(missing) + [f"{failed:,} failed"] * bool(failed)
+    return f"This sweep is partial: of {count(len(results.trials), 'trial')} {' and '.join(words)}."
 
 
 def partial_banner(results: Results) -> list[str]:
@@ -198,7 +200,7 @@ def _answers(findings: Findings) -> list[str]:
     left_out = data.pop("left_out")
     text = "Test questions with the answers of the unedited and of the edited model at its chosen strength, and how they were judged."
     if left_out:
-        text += f" {left_out:,} locations found no room here; `headsweep answers` writes the answers of all."
+        text += f" {count(left_out, 'location')} found no room here; `headsweep answers` writes the answers of all."
     options = "".join(f'<option value="{key}">{escape(name)}</option>' for key, name in FILTERS.items())
     form = (
         '<div class="choose"><label>edit<select id="choose-edit"></select></label>'
@@ -241,10 +243,11 @@ def _missing(findings: Findings) -> list[str]:
     failed = trials[trials["status"] == "failed"]
     if len(failed):
         columns = ["name", "edit", "strength", "seed", "fold", "stage", "message"]
-        shown = failed[columns].head(FAILED_SHOWN).astype({"strength": str})
+        first = failed[columns].head(FAILED_SHOWN).astype({"strength": str})
         styles = ["long" if name == "message" else "text" for name in columns]
-        rows = [row(map(cell, map(str, each), styles)) for each in shown.itertuples(index=False)]
-        title = f"Failed trials ({len(rows)} of {len(failed)}; all stand in tables/trials.csv)"
+        rows = [row(map(cell, map(str, each), styles)) for each in first.itertuples(index=False)]
+        shown = f"{len(rows)} of {len(failed)}; " * (len(rows) < len(failed))
+        title = f"{count(len(failed), 'failed trial')} ({shown}all stand in tables/trials.csv)"
         parts.append(folded(title, table(columns, rows, words=len(columns))))
     return parts or [paragraph("Nothing is missing; no trial failed.")]
 
