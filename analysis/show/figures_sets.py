@@ -34,7 +34,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Trace:
-    """A location, or a mean over locations, in the plane of two metrics, from its lowest strength to its highest."""
+    """A location, or a mean over locations, in the plane of two metrics, from its weakest edit to its strongest."""
 
     kind: str
     x: Array
@@ -70,8 +70,7 @@ def draw_histogram(groups: Sequence[Draws], score_name: str, narrow: bool = Fals
     values = np.concatenate([_values(group) for group in groups])
     margin = max(0.03 * float(np.ptp(values)), 0.01)
     limits = float(values.min()) - margin, float(values.max()) + margin
-    most = max(group.scores.size for group in groups)
-    edges = np.linspace(*limits, 10 + int(min(2 * np.sqrt(most), 40)))
+    edges = _columns(groups, limits[1] - limits[0])
     tallest = max(float(np.max(np.histogram(group.scores, edges)[0])) for group in groups)
     for axes, group in zip(row, groups, strict=True):
         _draw_histogram_panel(axes, group, edges, max(tallest, 1.0))
@@ -85,7 +84,7 @@ def draw_histogram(groups: Sequence[Draws], score_name: str, narrow: bool = Fals
 def draw_traces(
     groups: Mapping[str, Sequence[Trace]], plane: Plane, unedited: tuple[float, float], narrow: bool = False
 ) -> Figure:
-    """Two metrics of locations over their strengths, one panel an edit; marks grow with the strength."""
+    """Two metrics of locations over their strengths, one panel an edit; marks grow along each trace."""
     figure, row = panels(len(groups), 5.0, 4.8, narrow)
     shown = [trace for traces in groups.values() for trace in traces]
     for axes, (title, traces) in zip(row, groups.items(), strict=True):
@@ -148,6 +147,15 @@ def _values(group: Draws) -> Array:
     ends = [value for level in group.levels for value in (level.score.value, level.score.low, level.score.high)]
     values = np.concatenate([group.scores, np.asarray(ends, dtype=np.float64)])
     return values[np.isfinite(values)]
+
+
+def _columns(groups: Sequence[Draws], width: float) -> Array:
+    """Edges of about equal columns from the least draw to the largest: none reaches past 1 where no score can."""
+    draws = np.concatenate([group.scores for group in groups])
+    most = max(group.scores.size for group in groups)
+    step = width / (10 + int(min(2 * np.sqrt(most), 40)))
+    low, high = float(draws.min()), float(draws.max())
+    return np.linspace(low, high, 2 + int((high - low) / step)) if high - low > 1e-9 else np.array([high - step, high])
 
 
 def _draw_histogram_panel(axes: Axes, group: Draws, edges: Array, tallest: float) -> None:

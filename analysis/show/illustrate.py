@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ..compare.claimed import Comparison
 from ..findings import Findings
 from ..scores import SCORE, edit_kind, edit_name, takes_part
-from ..statement import ENOUGH
+from ..statement import ENOUGH, count, join
 from ..stats import Interval, count_groups
 from ..stats.power import POWER, detectable_difference, power_curve, rank_power
 from ..summary import UNEDITED
@@ -60,14 +60,28 @@ def _histograms(findings: Findings) -> Iterator[Illustration]:
             re.sub(r"[^\w.-]", "_", f"histogram_{claimed}_{random}"),
             f"Is the claimed set special? Columns: how many of the random sets ({random}) reach each {score_name} on test "
             f"questions. Lines: the claimed set ({claimed}), all heads and the unedited model, with "
-            f"{findings.settings.interval_name}s over questions as bars. If the claimed set lies among the columns, edits at "
-            "some random heads succeed as well as one there. The strength of each location was chosen on validation questions.",
+            f"{findings.settings.interval_name}s over questions as bars. {_matching(those)} {_roles(those)} If the claimed set "
+            "lies among the columns, edits at some random heads succeed as well as one there. The strength of each location was chosen on validation questions.",
             partial(draw_histogram, groups, score_name),
         )
 
 
 def _histogram_title(each: Comparison) -> str:
     return f"{_edits(each.edit)}: rank p = {each.rank.p_value:.2g} (least possible {each.rank.smallest_p:.2g})"
+
+
+def _matching(those: list[Comparison]) -> str:
+    if all(each.matched for each in those):
+        return "Each random set has as many heads in each layer as the claimed one."
+    return "Random sets have as many heads as the claimed one, in any layers, so layers may explain its place."
+
+
+def _roles(those: list[Comparison]) -> str:
+    """Which panel is the primary test, if one is."""
+    named = [_edits(each.edit) for each in those if each.role == "primary"]
+    if named:
+        return f"The panel of {join(named)} is the primary test{'; the others are secondary' * (len(those) > 1)}."
+    return f"{'This comparison is' if len(those) == 1 else 'These comparisons are'} {those[0].role}, not the primary test."
 
 
 def _levels(findings: Findings, comparison: Comparison) -> list[Level]:
@@ -126,9 +140,9 @@ def _planes(findings: Findings) -> Iterator[Illustration]:
     if groups:
         yield Illustration(
             "truth_info",
-            "Shares of true and of informative test answers over the strengths; marks grow with the strength (tau or alpha). "
-            "Up and to the right is better; grey curves join equal Truth*Info. Bold: single locations and means over "
-            f"locations; pale: up to {MOST_FAINT} locations of a kind.",
+            "Shares of true and of informative test answers over the strengths; marks grow from the weakest edit to the "
+            "strongest (a small tau and a large alpha are strong). Up and to the right is better; grey curves join equal Truth*Info. Bold: "
+            f"single locations and means over locations; pale: up to {MOST_FAINT} locations of a kind.",
             partial(draw_traces, groups, TRUTH_INFO, (float(unedited["truth"]), float(unedited["info"]))),
         )
     groups = _traces(table[table["kl_text"] > 0], "kl_text", "mc2")
@@ -153,7 +167,9 @@ def _by_strength(findings: Findings) -> pd.DataFrame:
 
 def _traces(table: pd.DataFrame, x: str, y: str) -> dict[str, list[Trace]]:
     """One panel an edit; LoRA stands with the optimal edits, whose upper reference it is."""
-    known = table[table[[x, y]].notna().all(axis=1)].sort_values("strength", kind="stable")
+    known = table[table[[x, y]].notna().all(axis=1)]
+    push = known["strength"].where(known["edit"].map(edit_kind) == "iti", -known["strength"])  # a small tau is a strong edit
+    known = known.assign(push=push).sort_values("push", kind="stable")
     marks = lora_marks(known["edit"])
     panels: dict[str, list[Trace]] = {}
     for edit in sorted(known["edit"].unique(), key=_panel_place):
@@ -174,7 +190,7 @@ def _of_kind(kind: str, rows: pd.DataFrame, x: str, y: str) -> Iterator[Trace]:
         return
     for unit in units[:MOST_FAINT]:
         yield _trace(kind, unit, x, y, "", faint=True)
-    mean = rows.groupby("strength")[[x, y]].mean().reset_index()
+    mean = rows.groupby("push")[[x, y]].mean().reset_index()
     yield _trace(kind, mean, x, y, f"{figures.NAMES[kind]}: mean of {len(units)}")
 
 
@@ -219,7 +235,7 @@ def _power(findings: Findings) -> Iterator[Illustration]:
     if draws:
         shares = np.linspace(0.0, 0.2, 100)
         lines = {
-            f"{text}{number:,} random sets": rank_power(shares, number, settings.level)
+            f"{text}{count(number, 'random set')}": rank_power(shares, number, settings.level)
             for text, number in (("this sweep: ", draws), ("", 10 * draws))
         }
         groups.append(Power("Claimed set, rank test", "share of all random sets that reach it", shares, lines))

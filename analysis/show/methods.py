@@ -80,7 +80,8 @@ def _locations(results: Results) -> Iterator[str]:
     units = results.locations.drop_duplicates("unit")
     for name, rows in units.groupby("set", sort=False):
         first = rows.iloc[0]
-        text = f"{name}: {count(len(rows), 'location')} of kind {first['kind']}, {count(first['size'], 'head')}{' each' * (len(rows) > 1)}"
+        each = " each" * (len(rows) > 1)
+        text = f"{name}: {count(len(rows), 'location')} of kind {first['kind']}, {count(first['size'], 'head')}{each}"
         if first["matched_to"]:
             text += f", as many heads in each layer as {first['matched_to']}"
         yield text + (", to choose learning rates on; no test uses them." if rows["tuning"].all() else ".")

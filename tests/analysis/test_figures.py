@@ -1,28 +1,38 @@
 """Figures can be read: no text is cut off or hides another, wide or narrow; colours are Okabe and Ito's."""
 
+from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import Design, write_results
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 
-from analysis.show.figures import COLORS, NARROW
-from analysis.findings import find
-from analysis.show.illustrate import Illustration, illustrate
+from analysis.findings import Findings, find
 from analysis.results import LINEAR, Results
+from analysis.show.figures import COLORS, NARROW
+from analysis.show.figures_sets import Draws, Level, draw_histogram
+from analysis.show.illustrate import Illustration, illustrate
+from analysis.stats import Interval
 
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999"}
 
 
 @pytest.fixture(scope="module")
-def illustrations(tmp_path_factory: pytest.TempPathFactory) -> list[Illustration]:
-    """Every figure of a sweep with all kinds of edits."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """Of a sweep with all kinds of edits."""
     edits = {"optimal": [0.1, 0.2, 0.5], "iti": [1.0, 3.0], "lora": [0.1], "wide": [0.1]}
     design = Design(edits=edits, wide={"wide": (16, " ".join(LINEAR), 0.0)}, seeds=(0,))
     path = write_results(tmp_path_factory.mktemp("figures") / "results.h5", design)
-    return list(illustrate(find(Results(path))))
+    return find(Results(path))
+
+
+@pytest.fixture(scope="module")
+def illustrations(found: Findings) -> list[Illustration]:
+    """Every figure of that sweep."""
+    return list(illustrate(found))
 
 
 def test_every_figure_of_the_comparison_is_there(illustrations: list[Illustration]) -> None:
@@ -49,6 +59,32 @@ def test_no_text_is_cut_off_or_hides_another(illustrations: list[Illustration], 
         sizes = [text.get_fontsize() for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
         assert min(sizes) >= 9
     assert not problems, "\n".join(problems)
+
+
+def test_columns_end_with_the_scores() -> None:
+    full = [Draws("all true", np.array([0.7, 0.96, 1.0, 1.0]), [Level("unedited model", "unedited", Interval(0.2, 0.1, 0.3))])]
+    for groups, ends in ((full, [0.7, 1.0]), ([replace(full[0], scores=np.ones(3))], [None, 1.0])):
+        (axes,) = draw_histogram(groups, "Truth*Info").axes
+        columns = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+        assert sum(column.get_height() for column in columns) == groups[0].scores.size
+        assert max(column.get_x() + column.get_width() for column in columns) == pytest.approx(ends[1], abs=1e-12)
+        assert ends[0] is None or min(column.get_x() for column in columns) == pytest.approx(ends[0])
+
+
+def test_captions_say_which_test_is_primary_and_how_sets_are_matched(illustrations: list[Illustration]) -> None:
+    caption = illustrations[0].caption
+    assert "The panel of Optimal edits is the primary test; the others are secondary." in caption
+    assert "Each random set has as many heads in each layer as the claimed one." in caption
+
+
+def test_marks_grow_from_the_weakest_edit_to_the_strongest(illustrations: list[Illustration], found: Findings) -> None:
+    (figure,) = (each.draw() for each in illustrations if each.name == "truth_info")
+    trials = found.results.trials
+    for edit, axes, order in (("optimal", figure.axes[0], [0.5, 0.2, 0.1]), ("iti", figure.axes[1], [1.0, 3.0])):
+        rows = trials[(trials["edit"] == edit) & (trials["kind"] == "top")].set_index("strength")
+        (marks,) = (each for each in axes.collections if each.get_label() == "claimed set (top)")
+        assert np.diff(marks.get_sizes()).min() > 0
+        assert marks.get_offsets()[:, 0].tolist() == pytest.approx(rows.loc[order, "test_truth"].tolist())
 
 
 def test_colours_are_those_that_colour_blind_readers_tell_apart() -> None:
