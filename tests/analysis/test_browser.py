@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import ITEMS, Design, write_results
+from made_up import COMPARISON, ITEMS, Design, write_results
 
 from analysis.report import main
 from analysis.results import Results
@@ -52,6 +52,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.parent / "report"
 
 
+@pytest.fixture(scope="module")
+def of_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a page of two sweeps by other measures, one of them partial."""
+    folder = tmp_path_factory.mktemp("sweeps")
+    small = {"sets": ("random2", "top2"), "seeds": (0,), "edits": {"optimal": [0.1, 0.2]}, "draws": 6}
+    designs = [Design(model="first_of_two_models", missing=lambda trial: trial["name"] == "random2[3]", **small)]
+    designs += [Design(model="second_of_two_models", comparison=COMPARISON | {"score": "mc1"}, **small)]
+    paths = [write_results(folder / str(place) / "results.h5", design) for place, design in enumerate(designs)]
+    assert main([*map(str, paths), "-o", str(folder / "both")]) == 0
+    return folder / "both"
+
+
 def chromium(folder: Path, page: str, *options: str) -> str:
     """Loads a page of the folder and returns its document; no name resolves."""
     alone = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
@@ -77,6 +89,33 @@ def test_nothing_overflows_and_nothing_is_asked_for(report: Path, width: int) ->
     for natural, shown in seen["images"]:
         assert 0 < shown <= width
         assert natural * 0.85 < shown, "letters shrink"  # narrow figures on a phone, whole ones on a desk
+
+
+VERDICT = """(page) => [...page.querySelectorAll(".verdict")].map((each) => {
+  const box = each.getBoundingClientRect();
+  const there = page.elementFromPoint((box.left + box.right) / 2, box.top + Math.min(box.height / 2, 20));
+  return {text: each.innerText.trim(), top: box.top, bottom: box.bottom, width: box.width,
+    shown: each.checkVisibility({opacityProperty: true, visibilityProperty: true}) && each.contains(there)};
+})"""
+
+
+@pytest.mark.parametrize(("width", "name"), [(PHONE, "report"), (DESKTOP, "report"), (PHONE, "of_sweeps"), (DESKTOP, "of_sweeps")])
+def test_the_verdict_is_seen_first(request: pytest.FixtureRequest, width: int, name: str) -> None:
+    (verdict,) = measure(request.getfixturevalue(name), width, "", VERDICT)["chosen"]
+    assert "top2 is " in verdict["text"] and "random sets" in verdict["text"]
+    assert verdict["shown"] and verdict["width"] > 0.8 * min(width, 1000)
+    assert 0 <= verdict["top"] < 400
+    assert verdict["bottom"] <= 800 or width == PHONE  # where its end may need a scroll
+
+
+@pytest.mark.parametrize("width", (PHONE, DESKTOP))
+def test_tables_of_sweeps_scroll_in_their_own_box(of_sweeps: Path, width: int) -> None:
+    act = """(page) => [...page.querySelectorAll(".scroll")].map((each) => [each.clientWidth, each.scrollWidth])"""
+    seen = measure(of_sweeps, width, "", act)
+    assert seen["content"] <= width and seen["wide"] == []
+    assert len(seen["chosen"]) == 2
+    for shown, whole in seen["chosen"]:
+        assert shown <= width < whole
 
 
 ROWS = """(page) => [page.getElementById("answers-count").textContent,
