@@ -16,7 +16,7 @@ from .illustrate import Illustration, forest_rows
 from .markup import bullets, cell, figure, number, paragraph, row, section, significant, table
 from .page import Picture, partial_text, whole_page
 
-ABOUT = ("sweep", "model", "behaviour", "edit", "claimed", "among")
+ABOUT = ("sweep", "model", "behaviour", "edit", "claimed", "among (matched in)")
 DECIDES = "cautious_joint_p"
 P_NAMES = {"rank p": "rank_p", "p of both": "both_rank_p", "joint p": "joint_p", "joint p at worst": DECIDES}
 P_NAMES_ALONE = {"rank p": "rank_p", "rank p at worst": DECIDES}  # where no second score must pass
@@ -72,8 +72,8 @@ def _tables(found: Mapping[str, Findings]) -> Iterator[str]:
 
 def _table(measure: str, compared: pd.DataFrame) -> str:
     p_names = P_NAMES if compared.get("both_rank_p", pd.Series()).notna().any() else P_NAMES_ALONE
-    header = [*ABOUT, "role", "questions", "unedited", f"claimed set's {measure}", "random mean", "draws", "as good"]
-    header += [*p_names, "level", "random minus claimed", "equivalence"]
+    header = [*ABOUT, "unedited", f"claimed set's {measure}", "random mean", "draws", "as good", *p_names, "level"]
+    header += ["random minus claimed", "equivalence", "questions", "role"]
     rows, last = [], ""
     for _, each in compared.iterrows():
         start = "group" if each["sweep"] != last else ""
@@ -82,19 +82,19 @@ def _table(measure: str, compared: pd.DataFrame) -> str:
         if pd.isna(each.get("rank_p")):
             rows.append(row([cell(word, "text") for word in (*words, "no claimed set among random ones")], start))
             continue
-        words += [edit_name(each["edit"]), each["claimed"], _among(each), each["role"]]
+        words += [edit_name(each["edit"]), each["claimed"], _among(each)]
         cells = [cell(word, "text") for word in words]
-        cells += [cell(_questions(each)), cell(number(each["unedited"]))]
-        cells += [cell(_span(each, "score", "low", "high")), cell(number(each["random_mean"])), cell(_draws(each))]
-        cells += [cell(f"{each['at_least_as_good']:.0f}")]
+        cells += [cell(number(each["unedited"])), cell(_span(each, "score", "low", "high")), cell(number(each["random_mean"]))]
+        cells += [cell(_draws(each)), cell(f"{each['at_least_as_good']:.0f}")]
         cells += [cell(significant(each[key]), "main" * (key == DECIDES)) for key in p_names.values()]
         cells += [cell(f"{each['level']:g}"), cell(_span(each, "random_minus_claimed", "difference_low", "difference_high"))]
-        rows.append(row([*cells, cell(_equivalence(each), "text")], start))
-    return table(header, rows, words=len(ABOUT) + 1)
+        cells += [cell(_equivalence(each), "text"), cell(_questions(each)), cell(each["role"], "text")]
+        rows.append(row(cells, start))
+    return table(header, rows, words=len(ABOUT))
 
 
 def _among(each: pd.Series) -> str:
-    return f"{each['random']}, matched in {'layers' if each['matched_in_layers'] else 'size'}"
+    return f"{each['random']} ({'layers' if each['matched_in_layers'] else 'size'})"
 
 
 def _questions(each: pd.Series) -> str:

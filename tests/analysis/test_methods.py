@@ -11,7 +11,7 @@ import analysis
 from analysis.findings import find
 from analysis.results import Results
 from analysis.show.methods import methods
-from analysis.show.page import make_page
+from analysis.show.page import make_page, partial_text
 
 Write = Callable[[Design], Path]
 
@@ -42,3 +42,12 @@ def test_what_the_sweep_does_not_use_is_left_out(write: Write) -> None:
     for words in ("max-statistic (Westfall", "jackknife", "converged", "Berger", "Welch", "group of questions"):
         assert words not in text
     assert "60 questions; one split" in told["Model and data"][1]
+
+
+def test_one_of_a_thing_is_singular(write: Write) -> None:
+    small = {"sets": ("top2",), "seeds": (0,), "edits": {"optimal": [0.1]}}
+    results = Results(write(Design(**small, missing=lambda trial: True)))
+    told = methods(results)
+    assert "top2: 1 location of kind top, 2 heads." in told["Locations"]
+    assert told["Outcome"][0].startswith("1 trial: 0 done") and "Seed of training: 0." in told["Edits and training"][-1]
+    assert partial_text(results) == "This sweep is partial: of 1 trial 1 has no outcome yet."

@@ -53,6 +53,7 @@ def test_sweeps_by_other_measures_stand_apart(
     for name, cells in (("judged", told), ("chosen", alone)):
         of = rows.loc[name]
         assert [cells[word] for word in ("model", "behaviour", "role")] == [name, "truthfulness", "primary"]
+        assert cells["among (matched in)"] == "random2 (layers)"
         assert cells["questions"] == "40 in 20 groups" and cells["level"] == f"{of['level']:g}"
         assert cells[f"claimed set's {of['measure']}"] == f"{of['score']:.3f} [{of['low']:.3f}, {of['high']:.3f}]"
         ends = f"[{of['difference_low']:.3f}, {of['difference_high']:.3f}]"
