@@ -59,6 +59,11 @@ class Settings:
         """`95 % interval`."""
         return f"{100 * self.confidence:g} % interval"
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the score lies within 0 and 1."""
+        return self.score != "kl_teacher"
+
     def values(self, table: pd.DataFrame, prefix: str = "") -> pd.Series:
         """The score in a table of metrics: more is better, so a divergence is negative."""
         values = table[f"{prefix}{self.score}"].astype(np.float64)

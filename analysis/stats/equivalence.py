@@ -4,14 +4,16 @@ In: a difference with its error or its resamples, or answers of heads and of a r
 "Not rejected" is not "equal": only these tests may say that two locations are as good.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats as distributions
 
-from .basics import Answers, Array, group_sums
+from .basics import REPEATS, Answers, Array, group_sums
 from .multiple import benjamini_hochberg, holm
+from .resample import two_way_bootstrap
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,34 @@ def equivalence(
         resampled = np.asarray(difference, dtype=np.float64)
         p_lower = (1 + np.sum(resampled <= -margin)) / (1 + resampled.size)
         p_upper = (1 + np.sum(resampled >= margin)) / (1 + resampled.size)
-    return Equivalence(
-        float(p_lower), float(p_upper), bool(max(p_lower, p_upper) <= level), bool(p_lower <= level)
-    )
+    return _both_sides(float(p_lower), float(p_upper), level)
+
+
+def mean_of_draws(
+    reference: Answers,
+    draws: Sequence[Answers],
+    lost: int,
+    margin: float,
+    level: float = 0.05,
+    groups: ArrayLike | None = None,
+    bounded: bool = True,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> Equivalence:
+    """Equivalence of the mean of draws to one location; n: the draws and the questions, see `two_way_bootstrap`.
+
+    `lost` draws more were planned and not finished, perhaps by what they would have scored: they count with all answers
+    wrong against a mean that is worse, and with all right against one that is better; where the score is not `bounded` by
+    0 and 1, as the worst and the best draw that finished.
+    """
+    if bounded:
+        ends = [Answers.of_values(np.full(reference.questions, each)) for each in (0.0, 1.0)]
+    else:
+        ends = [extreme(draws, key=Answers.score) for extreme in (min, max)]
+    how = {"repeats": repeats, "seed": seed, "level": 1.0 - level, "groups": groups}
+    leads = [two_way_bootstrap(reference, [*draws, *[end] * lost], **how) for end in ends[: 1 + (lost > 0)]]
+    lower, upper = (equivalence(-lead.resampled, margin, level) for lead in (leads[0], leads[-1]))
+    return _both_sides(lower.p_lower, upper.p_upper, level)
 
 
 def paired_equivalence(
@@ -71,7 +98,7 @@ def paired_equivalence(
     """Equivalence of two locations on the same questions; n: questions (or groups); score tests as below."""
     added = first.contributions(score) - second.contributions(score)
     p_lower, p_upper = (float(_not_below(each, margin, groups)) for each in (added, -added))
-    return Equivalence(p_lower, p_upper, max(p_lower, p_upper) <= level, p_lower <= level)
+    return _both_sides(p_lower, p_upper, level)
 
 
 def heads_not_worse(
@@ -87,6 +114,10 @@ def heads_not_worse(
     added = np.asarray(heads, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
     p_value = _not_below(added, margin, groups)
     return HeadTests(added.mean(axis=-1), p_value, holm(p_value), benjamini_hochberg(p_value))
+
+
+def _both_sides(p_lower: float, p_upper: float, level: float) -> Equivalence:
+    return Equivalence(p_lower, p_upper, bool(max(p_lower, p_upper) <= level), bool(p_lower <= level))
 
 
 def _not_below(added: Array, margin: float, groups: ArrayLike | None) -> Array:

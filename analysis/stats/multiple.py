@@ -10,6 +10,11 @@ from scipy import stats as distributions
 from .basics import Array, finite
 
 
+def bonferroni(p_value: float, tests: int) -> float:
+    """One p of so many tests, or of so many looks at a test that goes on until it finds something."""
+    return min(1.0, p_value * tests)
+
+
 def holm(p_values: ArrayLike) -> Array:
     """Holm (1979): below the level with a chance of at most the level that any is wrong; any dependence.
 

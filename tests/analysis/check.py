@@ -16,6 +16,8 @@ from analysis.stats import Interval
 LEVEL = 0.05
 REPEATS = 399  # of permutations and resamples within a simulation: p <= 0.05 has a chance of exactly 0.05
 CHANCE = 0.001  # a rate is wrong if a right statistic would miss as far with less than this
+MOST = 0.985  # of intervals hold the truth; if more do, they are too wide
+CAUTIOUS = 0.99  # the same of intervals that are known to be a little too wide
 
 Role = Literal["level", "coverage", "power", "contrast"]
 
@@ -30,6 +32,7 @@ class Check:
     role: Role
     nominal: float  # the most for a level, the least for coverage and power; a contrast must miss it
     run: Callable[[np.random.Generator], float]  # 1: rejected, or covered; or a share of wrong rejections
+    most: float = MOST  # for coverage
 
     def rate(self, simulations: int) -> float:
         """The mean of as many runs, always the same ones."""
@@ -47,7 +50,18 @@ class Check:
                 distributions.binom.cdf(count, simulations, self.nominal),
             )
             return bool(min(tails) < CHANCE)
-        return bool(distributions.binom.cdf(count, simulations, self.nominal) >= CHANCE)
+        enough = bool(distributions.binom.cdf(count, simulations, self.nominal) >= CHANCE)
+        return enough and not (self.role == "coverage" and self._is_endless(count, simulations))
+
+    @property
+    def bounds(self) -> str:
+        """What the rate must keep, for the table."""
+        return f"{self.nominal:g} to {self.most:g}" if self.role == "coverage" else f"{self.nominal:g}"
+
+    def _is_endless(self, count: int, simulations: int) -> bool:
+        """An interval that holds the truth too often; if it is not known to be cautious, always in 100 is too often."""
+        always = count == simulations and self.most == MOST
+        return bool(always or distributions.binom.sf(count - 1, simulations, self.most) < CHANCE)
 
 
 def covers(interval: Interval, truth: float) -> float:

@@ -45,11 +45,12 @@ def heads_by_fold(generator: np.random.Generator, draws: int, redrawn: bool) -> 
     return np.concatenate([claimed[:, None], matched], axis=1).astype(np.float64)
 
 
-def over_folds(redrawn: bool) -> Run:
-    """What a head is worth has nothing to do with its rank; each fold tests questions of its own."""
+def over_folds(redrawn: bool, lift: float = 0.0) -> Run:
+    """What a head is worth has nothing to do with its rank, but for a lift; each fold tests questions of its own."""
 
     def run(generator: np.random.Generator) -> float:
         worth = heads_by_fold(generator, 39, redrawn) @ generator.normal(size=LAYERS * WIDTH) / np.sqrt(SIZE)
+        worth[:, 0] += lift / SPREAD
         shares = np.clip(MEAN + SPREAD * worth, 0.02, 0.98)
         folds = [FOLD.draw(generator, each, np.full(each.size, INFO)) for each in shares]
         truth, info = (np.concatenate(parts, axis=-1) for parts in zip(*folds, strict=True))
@@ -144,6 +145,7 @@ def _contrast(statistic: str, situation: str, n: str, run: Run) -> Check:
 N, MANY = "39 draws, 163 questions", "99 draws, 163 questions"
 CHECKS = [
     _level("rank p over folds", "draws keep their order of heads", "39 draws, 5 folds of 33", over_folds(redrawn=False)),
+    _power("rank p over folds", "claimed 0.4 above", "39 draws, 5 folds of 33", over_folds(redrawn=False, lift=0.4)),
     _contrast("rank p over folds", "draws anew in each fold", "39 draws, 5 folds of 33", over_folds(redrawn=True)),
     _level("rank p, strengths by validation", "equal grids of 5", N, chosen_strength(5, 5)),
     _contrast("rank p, strengths by validation", "grid of 5, draws have one strength", N, chosen_strength(5, 1)),

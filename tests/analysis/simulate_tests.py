@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from scipy import stats as distributions
 
 from analysis.stats.correlation import permutation_within_layer
-from analysis.stats.equivalence import equivalence, heads_not_worse, paired_equivalence
+from analysis.stats.equivalence import equivalence, heads_not_worse, mean_of_draws, paired_equivalence
+from analysis.stats.multiple import bonferroni
 from analysis.stats.permute import max_statistic, sign_flip
 from analysis.stats.power import detectable_difference
-from analysis.stats.resample import two_way_bootstrap
 from analysis.stats import besag_clifford, clustered_error, contributions, mean_test, rank_test
 from analysis.stats.variance import kind_effect
 from tests.analysis.check import LEVEL, REPEATS, Check, rejects, some_seed
@@ -39,9 +39,23 @@ def rank(draws: int, lift: float = 0.0) -> Run:
     return lambda generator: rejects(rank_test(*scores_of_sweep(generator, draws, lift)).p_value)
 
 
-def rank_sequential(generator: np.random.Generator) -> float:
-    scores = generator.normal(size=200)
-    return rejects(besag_clifford(float(scores[0]), scores[1:], enough=10).p_value)
+def rank_sequential(lift: float = 0.0) -> Run:
+    def run(generator: np.random.Generator) -> float:
+        scores = generator.normal(size=200)
+        return rejects(besag_clifford(float(scores[0] + lift), scores[1:], enough=10).p_value)
+
+    return run
+
+
+def looked_at(counted: bool, lift: float = 0.0) -> Run:
+    """19 draws, then 20 more up to nine times, until the claimed one is found to be unusual."""
+
+    def run(generator: np.random.Generator) -> float:
+        scores = generator.normal(size=200)
+        ranks = [rank_test(float(scores[0] + lift), scores[1:end]) for end in range(20, 201, 20)]
+        return max(rejects(bonferroni(rank.p_value, look if counted else 1)) for look, rank in enumerate(ranks, 1))
+
+    return run
 
 
 def mean_as_rank(generator: np.random.Generator) -> float:
@@ -103,12 +117,17 @@ def best_of(shares: ArrayLike, world: World = WORLD, grouped: bool = False) -> R
 
 
 def same(
-    truth: ArrayLike, info: ArrayLike, world: World = WORLD, one_sided: bool = False, grouped: bool = False
+    truth: ArrayLike,
+    info: ArrayLike,
+    world: World = WORLD,
+    one_sided: bool = False,
+    grouped: bool = False,
+    margin: float = MARGIN,
 ) -> Run:
     def run(generator: np.random.Generator) -> float:
         first, second = world.answers(generator, truth, info)
         groups = world.groups if grouped else None
-        result = paired_equivalence(first, second, MARGIN, groups=groups)
+        result = paired_equivalence(first, second, margin, groups=groups)
         return rejects(result.p_lower if one_sided else result.p_value)
 
     return run
@@ -122,12 +141,41 @@ def same_by_error(generator: np.random.Generator) -> float:
     )
 
 
-def mean_of_draws(generator: np.random.Generator) -> float:
-    """Is the claimed location not worse than 16 draws are on average? It is, by the margin."""
-    shares = np.concatenate([[0.6 - MARGIN / INFO], shares_of_draws(generator, 0.6, 0.1, 16)])
-    claimed, *others = WORLD.answers(generator, shares, np.full(17, INFO))
-    lead = two_way_bootstrap(claimed, others, repeats=REPEATS, seed=some_seed(generator))
-    return rejects(equivalence(lead.resampled, MARGIN).p_lower)
+def mean_and_claimed(
+    ahead: float,
+    draws: int = 16,
+    spread: float = 0.1,
+    world: World = WORLD,
+    one_sided: bool = True,
+    margin: float = MARGIN,
+) -> Run:
+    """The claimed location is `ahead` of the mean of all that the draws are of; by groups where the world has them."""
+
+    def run(generator: np.random.Generator) -> float:
+        shares = np.concatenate([[0.6 + ahead / INFO], shares_of_draws(generator, 0.6, spread, draws)])
+        claimed, *others = world.answers(generator, shares, np.full(draws + 1, INFO))
+        groups = world.groups if world.group_size > 1 else None
+        seed = some_seed(generator)
+        result = mean_of_draws(claimed, others, 0, margin, groups=groups, repeats=REPEATS, seed=seed)
+        return rejects(result.p_lower if one_sided else result.p_value)
+
+    return run
+
+
+def mean_of_finished(ahead: float, part: float, counted: bool) -> Run:
+    """This part of all draws collapses, to a share of 0.02, and fails; as before of the mean of all 20."""
+
+    def run(generator: np.random.Generator) -> float:
+        collapsed = generator.random(20) < part
+        shares = np.where(collapsed, 0.02, shares_of_draws(generator, 0.6, 0.05, 20))
+        own = 0.6 - part * 0.58 + ahead / INFO
+        claimed, *others = WORLD.answers(generator, np.concatenate([[own], shares]), np.full(21, INFO))
+        finished = [each for each, lost in zip(others, collapsed, strict=True) if not lost]
+        lost = int(collapsed.sum()) if counted else 0
+        result = mean_of_draws(claimed, finished, lost, MARGIN, repeats=REPEATS, seed=some_seed(generator))
+        return rejects(result.p_lower)
+
+    return run
 
 
 def heads(reference: float, bad: int, good: int, margin: float, outcome: str, world: World = WORLD) -> Run:
@@ -140,7 +188,7 @@ def heads(reference: float, bad: int, good: int, margin: float, outcome: str, wo
         found = {"any": tests.p_value, "holm": tests.certified, "bh": tests.mapped}[
             outcome.split()[0]
         ] <= LEVEL
-        if outcome == "holm power":
+        if outcome.endswith("power"):
             return float(found[bad:].mean())
         return float(found[:bad].sum() / max(found.sum(), 1)) if outcome == "bh" else float(found[:bad].any())
 
@@ -187,11 +235,19 @@ def _contrast(statistic: str, situation: str, n: str, run: Run) -> Check:
 Q, HEADS, TWO = "163 questions", "64 heads, 163 questions", [INFO, INFO]
 EDGE, ANY_WRONG = "worse by the margin 0.05", "heads not worse, Holm: any wrong"
 FEW, EQUAL = "12 heads, 163 questions", np.full(12, 0.7)
+OF_MEAN, TO_MEAN = "non-inferiority of a mean of draws", "equivalence of a mean of draws"
+FEW_DRAWS, MANY, SEEDED = "16 draws, 163 questions", "20 draws, 817 questions", World(seed=0.4)
+SEED, LOST, COLLAPSED = "worse by the margin 0.05, seeds differ", "20 draws, 163 questions", "worse by it, a tenth collapses"
+LOOKS, GROWING = "null, draws added until it is found", "19 to 199 draws, 10 looks"
 ALIKE = {"random": SPREAD, "claimed": SPREAD}
 CHECKS = [
     _level("rank p", "claimed is one more draw", "19 draws, 163 questions", rank(19)),
     _level("rank p", "claimed is one more draw", "99 draws, 163 questions", rank(99)),
-    _level("Besag-Clifford p", "claimed is one more draw", "up to 199 draws", rank_sequential),
+    _level("Besag-Clifford p", "claimed is one more draw", "up to 199 draws", rank_sequential()),
+    _power("Besag-Clifford p", "claimed 4 sd above", "up to 199 draws", 0.8, rank_sequential(4.0)),
+    _level("rank p times the looks", LOOKS, GROWING, looked_at(counted=True)),
+    _contrast("rank p of the last look", LOOKS, GROWING, looked_at(counted=False)),
+    _power("rank p times the looks", "claimed 4 sd above", GROWING, 0.8, looked_at(counted=True, lift=4.0)),
     _contrast(
         "t-test of the mean, read as a rank",
         "claimed is one more draw",
@@ -214,6 +270,13 @@ CHECKS = [
         "41 groups",
         swap([0.7, 0.7], TWO, WORLD.clustered(), grouped=True),
     ),
+    _power(
+        "sign flip by groups",
+        "truth 0.85 and 0.6, in fours",
+        "41 groups",
+        0.8,
+        swap([0.85, 0.6], TWO, WORLD.clustered(), grouped=True),
+    ),
     _contrast("sign flip without groups", "questions in fours", Q, swap([0.7, 0.7], TWO, WORLD.clustered())),
     _power("paired t-test", "`detectable_difference` planted", Q, 0.8, detected(by_swaps=False)),
     _power("sign flip", "`detectable_difference` planted", Q, 0.75, detected(by_swaps=True)),
@@ -222,7 +285,7 @@ CHECKS = [
     _level("max-statistic by groups", "questions in fours", FEW, best_of(EQUAL, WORLD.clustered(), grouped=True)),
     _contrast("max-statistic without groups", "questions in fours", FEW, best_of(EQUAL, WORLD.clustered())),
     _power("max-statistic", "one head at 0.9, 63 at 0.7", HEADS, 0.8, best_of([0.9, *[0.7] * 63])),
-    _level("equivalence", "difference = margin 0.05", Q, same([0.65, 0.7], SURE)),
+    _level("equivalence", "difference = margin 0.15", Q, same([0.55, 0.7], SURE, margin=0.15)),
     _level("equivalence", "difference = margin 0.05", "817 questions", same([0.7, 0.65], SURE, ALL)),
     _level("equivalence by an error", "difference = margin 0.05", "817 questions", same_by_error),
     _power("equivalence", "equal", "817 questions", 0.65, same([0.8, 0.8], TWO, ALL)),
@@ -234,7 +297,32 @@ CHECKS = [
         "41 groups",
         same([0.65, 0.7], SURE, WORLD.clustered(), one_sided=True, grouped=True),
     ),
-    _level("non-inferiority to a mean of draws", EDGE, "16 draws, 163 questions", mean_of_draws),
+    _power("non-inferiority", "equal", "817 questions", 0.8, same([0.8, 0.8], TWO, ALL, one_sided=True)),
+    _contrast("non-inferiority of one seed", SEED, Q, same([0.7 - 0.05 / 0.9, 0.7], TWO, SEEDED, one_sided=True)),
+    _level(OF_MEAN, "worse by the margin 0.05", FEW_DRAWS, mean_and_claimed(MARGIN)),
+    _power(OF_MEAN, "0.1 better", FEW_DRAWS, 0.8, mean_and_claimed(-0.1)),
+    _contrast(f"{OF_MEAN}, one seed", SEED, FEW_DRAWS, mean_and_claimed(MARGIN, world=SEEDED)),
+    _level(f"{OF_MEAN}, lost draws at worst", COLLAPSED, LOST, mean_of_finished(MARGIN, 0.1, counted=True)),
+    _contrast(f"{OF_MEAN}, of finished draws", COLLAPSED, LOST, mean_of_finished(MARGIN, 0.1, counted=False)),
+    _power(
+        f"{OF_MEAN}, lost draws at worst", "0.1 better, 5 % collapse", LOST, 0.8, mean_of_finished(-0.1, 0.05, counted=True)
+    ),
+    _level(TO_MEAN, "worse by the margin 0.05", MANY, mean_and_claimed(MARGIN, 20, SPREAD, ALL, one_sided=False)),
+    _level(TO_MEAN, "better by the margin 0.05", MANY, mean_and_claimed(-MARGIN, 20, SPREAD, ALL, one_sided=False)),
+    _power(TO_MEAN, "equal", "100 draws, 817 questions", 0.65, mean_and_claimed(0.0, 100, SPREAD, ALL, one_sided=False)),
+    _level(
+        f"{TO_MEAN} by groups",
+        "worse by the margin 0.1, in fours",
+        "20 draws, 205 groups",
+        mean_and_claimed(0.1, 20, SPREAD, ALL.clustered(), one_sided=False, margin=0.1),
+    ),
+    _power(
+        f"{TO_MEAN} by groups",
+        "equal within 0.1, in fours",
+        "20 draws, 205 groups",
+        0.8,
+        mean_and_claimed(0.0, 20, SPREAD, ALL.clustered(), one_sided=False, margin=0.1),
+    ),
     _level(ANY_WRONG, "64 heads worse by 0.05", HEADS, heads(0.8, 64, 0, 0.05, "holm")),
     _level(ANY_WRONG, "near 1", HEADS, heads(0.97, 64, 0, 0.05, "holm")),
     _level(
@@ -242,6 +330,13 @@ CHECKS = [
     ),
     _level(
         "heads not worse, BH: share wrong", "32 worse by 0.1, 32 equal", HEADS, heads(0.8, 32, 32, 0.1, "bh")
+    ),
+    _power(
+        "heads not worse, BH: share found",
+        "32 worse by 0.1, 32 equal",
+        "64 heads, 817 questions",
+        0.8,
+        heads(0.8, 32, 32, 0.1, "bh power", ALL),
     ),
     _contrast(
         "heads not worse, unadjusted: any wrong",
@@ -266,6 +361,13 @@ CHECKS = [
         "one claimed location, equal",
         "16 draws, 163 questions",
         kinds({"random": 16, "claimed": 1}, ALIKE),
+    ),
+    _power(
+        "mixed model",
+        "one claimed location 0.25 above",
+        "16 draws, 163 questions",
+        0.8,
+        kinds({"random": 16, "claimed": 1}, ALIKE, 0.25),
     ),
     _level(
         "mixed model",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.check import Check
+from tests.analysis.check import CAUTIOUS, MOST, Check
 from tests.analysis.simulate import CHECKS, HEADINGS
 
 SIMULATIONS = 1000 if os.environ.get("HEADSWEEP_LONG") == "1" else 100
@@ -23,6 +23,13 @@ def test_rate(check: Check) -> None:
     simulations = SIMULATIONS * (4 if check.role == "contrast" else 1)
     rate = check.rate(simulations)
     assert check.holds(rate, simulations), f"{rate:.3f} of {simulations}, {check.role} {check.nominal}"
+
+
+@pytest.mark.parametrize("most, simulations", [(MOST, 100), (MOST, 1000), (CAUTIOUS, 1000)])
+def test_an_endless_interval_fails(most: float, simulations: int) -> None:
+    check = Check("endless", "any", "1 question", "coverage", 0.95, lambda generator: 1.0, most)
+    assert not check.holds(check.rate(simulations), simulations)
+    assert check.holds(0.95, simulations) and not check.holds(0.8, simulations)
 
 
 def test_the_table_is_of_these_checks() -> None:

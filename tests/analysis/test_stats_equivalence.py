@@ -44,6 +44,29 @@ def test_resamples_and_errors_agree() -> None:
     )
 
 
+def test_lost_draws_count_with_all_answers_wrong_or_right() -> None:
+    generator = np.random.default_rng(4)
+    claimed, *draws = (make_answers(generator, 0.6, 0.9, 2, 163) for _ in range(15))
+    wrong, right = (stats.Answers(*[np.full((2, 163), each)] * 2) for each in (0.0, 1.0))
+    by_hand = [
+        equivalence.equivalence(-resample.two_way_bootstrap(claimed, [*draws, *more]).resampled, 0.1)
+        for more in ([], [wrong] * 2, [right] * 2)
+    ]
+    assert equivalence.mean_of_draws(claimed, draws, 0, 0.1) == by_hand[0]
+    counted = equivalence.mean_of_draws(claimed, draws, 2, 0.1)
+    assert (counted.p_lower, counted.p_upper) == (by_hand[1].p_lower, by_hand[2].p_upper)
+    assert counted.p_lower > by_hand[0].p_lower and counted.p_upper > by_hand[0].p_upper
+    worst, best = min(draws, key=stats.Answers.score), max(draws, key=stats.Answers.score)
+    ends = equivalence.mean_of_draws(claimed, draws, 2, 0.1, bounded=False)
+    for end, p_value, side in ((worst, ends.p_lower, "p_lower"), (best, ends.p_upper, "p_upper")):
+        lead = resample.two_way_bootstrap(claimed, [*draws, end, end])
+        assert p_value == getattr(equivalence.equivalence(-lead.resampled, 0.1), side)
+
+
+def test_one_of_several_looks_counts_for_each() -> None:
+    assert (multiple.bonferroni(0.02, 1), multiple.bonferroni(0.02, 3), multiple.bonferroni(0.6, 2)) == (0.02, 0.06, 1.0)
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="margin of 0"):
         equivalence.equivalence((0.0, 0.1), 0.0)
