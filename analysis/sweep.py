@@ -56,6 +56,11 @@ class Sweep:
         return "secondary" if self.settings.primary.is_named else "exploratory"
 
     @cached_property
+    def looks(self) -> int:
+        """How often results could be looked at: at the end, and each time the sweep was extended with some known."""
+        return 1 + int((self.results.extensions["trials_done"] > 0).sum())
+
+    @cached_property
     def edits(self) -> list[str]:
         """Those that take part, in the file's order."""
         return list(self.trials["edit"].unique())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .compare.claimed import Comparison, MeanEquivalence
 from .compare.power import is_too_small
-from .compare.unusual import REDRAWN, match_words
+from .compare.unusual import REDRAWN, looks_words, match_words
 from .scores import edit_name
 from .statement import count, ordinal, p_text, span
 from .sweep import Sweep
@@ -49,11 +49,11 @@ def _conclusion(sweep: Sweep, each: Comparison) -> str:
     text = (
         f"{edit_name(each.edit)}: {each.claimed} {what} among {count(rank.draws, 'random set')} ({match_words(each)}): "
         f"{settings.score_name} {span(each.score, settings.confidence)}, {ordinal(round(each.percentile))} percentile, "
-        f"{p_text(rank.p_value)} (smallest possible {rank.smallest_p:.2g})"
+        f"{p_text(each.counted(rank.p_value))} (smallest possible {each.counted(rank.smallest_p):.2g})"
     )
     if each.left_out:
         text += f", {each.cautious_p:.2g} at worst with {count(each.left_out, 'unfinished draw')}"
-    text += ". " + _both(sweep, each) + _equivalence(sweep, each.equivalence)
+    text += looks_words(each) + ". " + _both(sweep, each) + _equivalence(sweep, each.equivalence)
     if is_too_small(sweep, each):
         text += " With so few draws the test cannot find anything at its level: the sweep was too small to tell."
     elif not found:
@@ -70,8 +70,8 @@ def _both(sweep: Sweep, each: Comparison) -> str:
     """The co-primary test, beside the primary one; a word about it where the two disagree."""
     if each.both is None:
         return ""
-    text, level = f"By the share of answers both true and informative {p_text(each.both.p_value)}", sweep.settings.level
-    passed = [p_value <= level for p_value in (each.cautious_p, each.both.at_worst(each.planned))]
+    text, level = f"By the share of answers both true and informative {p_text(each.counted(each.both.p_value))}", sweep.settings.level
+    passed = [p_value <= level for p_value in (each.cautious_p, each.counted(each.both.at_worst(each.planned)))]
     if passed[0] != passed[1]:
         text += f", so the two disagree: unusual is what passes both at {level:g}, jointly p = {each.cautious_joint_p:.2g}"
         text += " at worst" * bool(each.left_out)

@@ -9,6 +9,7 @@ from .. import stats
 from ..scores import SCORE, TEST, choose_strengths, edit_name
 from ..stats import Interval
 from ..stats.equivalence import Equivalence, equivalence
+from ..stats.multiple import bonferroni
 from ..stats.resample import score_interval
 from ..sweep import CLAIMED_KINDS, Sweep
 
@@ -36,6 +37,7 @@ class Comparison:
     score: stats.Interval
     draws: pd.Series  # score of each random set that is complete, by draw
     planned: int  # random sets
+    looks: int  # at results, before draws were added and since
     shared: pd.Series  # heads that each random set of `draws` shares with the claimed one, mean over folds
     size: int
     redrawn: bool  # a draw keeps fewer of its heads from fold to fold than the claimed set
@@ -56,8 +58,8 @@ class Comparison:
 
     @property
     def cautious_p(self) -> float:
-        """The rank p if every random set that is not complete were at least as good."""
-        return self.rank.at_worst(self.planned)
+        """The rank p if every random set that is not complete were at least as good; it counts once a look."""
+        return self.counted(self.rank.at_worst(self.planned))
 
     @property
     def joint_p(self) -> float:
@@ -70,7 +72,11 @@ class Comparison:
     @property
     def cautious_joint_p(self) -> float:
         """The joint p if every random set that is not complete were at least as good; it decides what is unusual."""
-        return max(self.cautious_p, self.both.at_worst(self.planned) if self.both else 0.0)
+        return max(self.cautious_p, self.counted(self.both.at_worst(self.planned)) if self.both else 0.0)
+
+    def counted(self, p_value: float) -> float:
+        """A p of these draws, as often as the results could be looked at."""
+        return bonferroni(p_value, self.looks)
 
     @property
     def percentile(self) -> float:
@@ -123,6 +129,7 @@ class Comparison:
             "rank_p": rank.p_value,
             "smallest_p": rank.smallest_p,
             "left_out": self.left_out,
+            "looks": self.looks,
             "cautious_p": self.cautious_p,
             "random_minus_claimed": same.difference.value if same else np.nan,
             "equivalent_p": same.test.p_value if same else np.nan,
@@ -208,6 +215,7 @@ def _compare(sweep: Sweep, edit: str, claimed: str, random: str) -> Comparison |
         score=_with_interval(sweep, scores, own),
         draws=draws,
         planned=of_random["unit"].nunique(),
+        looks=sweep.looks,
         redrawn=_is_redrawn(sweep, claimed, random),
         shared=_shared_heads(sweep, claimed, random).loc[draws.index],
         size=int(trials.loc[trials["set"] == claimed, "size"].iloc[0]),

@@ -29,14 +29,14 @@ def state_power(sweep: Sweep, comparisons: Sequence[Comparison]) -> Iterator[Sta
 
 def is_too_small(sweep: Sweep, each: Comparison) -> bool:
     """Whether so many draws cannot give a p at the level, whatever they score."""
-    return smallest_p(len(each.draws)) > sweep.settings.level
+    return each.counted(smallest_p(len(each.draws))) > sweep.settings.level
 
 
 def _draws(sweep: Sweep, each: Comparison) -> Statement:
-    level, draws = sweep.settings.level, len(each.draws)
-    least, share = smallest_p(draws), detectable_rank(draws, level)
+    level, draws, own = sweep.settings.level, len(each.draws), sweep.settings.level / each.looks
+    least, share = each.counted(smallest_p(draws)), detectable_rank(draws, own)
     if is_too_small(sweep, each):
-        text = f"above the level {level:g}, so this test cannot find anything; {draws_needed(level)} draws could"
+        text = f"above the level {level:g}, so this test cannot find anything; {draws_needed(own)} draws could"
     else:
         text = (
             f"and with a chance of {100 * POWER:.0f} % it finds a claimed set that no more than {100 * share:.1f} % of all "

@@ -8,6 +8,7 @@ from scipy import stats as scipy_stats
 from .. import stats
 from ..scores import edit_name
 from ..statement import PAPER, UNUSUAL, Statement, count, join, numbers, ordinal, p_text, slug, span
+from ..stats.multiple import bonferroni
 from ..sweep import Sweep
 from .claimed import Comparison
 
@@ -63,6 +64,12 @@ def match_words(each: Comparison) -> str:
     return "as many heads in each layer" if each.matched else "as many heads, any layers"
 
 
+def looks_words(each: Comparison) -> str:
+    """How often p counts, where the sweep was extended after a look."""
+    more = each.looks - 1
+    return f"; the sweep was extended {_times(more)} after results could be looked at: p counts {_times(each.looks)}" if more else ""
+
+
 REDRAWN = (
     "random sets change their heads from fold to fold more than the claimed set, so their means over folds vary less, and p "
     "may be too small"
@@ -75,15 +82,16 @@ def _rank(sweep: Sweep, each: Comparison) -> Statement:
         f"{edit_name(each.edit)}: {each.claimed} reaches {sweep.settings.score_name} "
         f"{span(each.score, sweep.settings.confidence)}; {rank.at_least} of {count(rank.draws, 'random set')} "
         f"({each.random}, {match_words(each)}) reach as much. It is at the {ordinal(round(each.percentile))} percentile of "
-        f"random sets, {p_text(rank.p_value)} (smallest possible {rank.smallest_p:.2g}){_jointly(each)}{_caveats(each)}."
+        f"random sets, {p_text(each.counted(rank.p_value))} (smallest possible {each.counted(rank.smallest_p):.2g})"
+        f"{_jointly(each)}{looks_words(each)}{_caveats(each)}."
     )
     layers = "" if each.matched else "; layers are not matched, so they may explain the rank"
-    return _of_rank(sweep, each, "rank", each.role, sentence, EXCHANGEABLE + layers, rank)
+    return _of_rank(sweep, each, "rank", each.role, sentence, EXCHANGEABLE + layers, rank, each.looks)
 
 
 def _jointly(each: Comparison) -> str:
     text = "; jointly with the share of answers both true and informative"
-    return f"{text} {p_text(each.joint_p)}, the larger of the two" if each.both else ""
+    return f"{text} {p_text(each.counted(each.joint_p))}, the larger of the two" if each.both else ""
 
 
 def _caveats(each: Comparison) -> str:
@@ -102,10 +110,12 @@ def _caveats(each: Comparison) -> str:
 def _rank_of_both(sweep: Sweep, each: Comparison, rank: stats.RankTest) -> Statement:
     sentence = (
         f"{each.label}: by the share of answers both true and informative, {rank.at_least} of "
-        f"{count(rank.draws, 'random set')} reach the claimed one: {p_text(rank.p_value)}."
+        f"{count(rank.draws, 'random set')} reach the claimed one: {p_text(each.counted(rank.p_value))}"
+        f"{looks_words(each)}."
     )
     role = "co-primary" if each.role == "primary" else each.role
-    return _of_rank(sweep, each, "both", role, sentence, f"{EXCHANGEABLE}; the same trials as for Truth*Info", rank)
+    assumption = f"{EXCHANGEABLE}; the same trials as for Truth*Info"
+    return _of_rank(sweep, each, "both", role, sentence, assumption, rank, each.looks)
 
 
 def _rank_on_test(sweep: Sweep, each: Comparison, rank: stats.RankTest) -> Statement:
@@ -119,7 +129,7 @@ def _rank_on_test(sweep: Sweep, each: Comparison, rank: stats.RankTest) -> State
 
 
 def _of_rank(
-    sweep: Sweep, each: Comparison, key: str, role: str, sentence: str, assumption: str, rank: stats.RankTest
+    sweep: Sweep, each: Comparison, key: str, role: str, sentence: str, assumption: str, rank: stats.RankTest, looks: int = 1
 ) -> Statement:
     share = stats.share_interval(rank.draws - rank.at_least, rank.draws, sweep.settings.confidence)
     return Statement(
@@ -132,7 +142,7 @@ def _of_rank(
         **numbers(share),
         unit="share",
         effect="share of random sets below the claimed one",
-        p_value=rank.p_value,
+        p_value=bonferroni(rank.p_value, looks),
     )
 
 
@@ -163,23 +173,23 @@ def _overlap(sweep: Sweep, each: Comparison) -> Statement:
 
 def _draws(sweep: Sweep, each: Comparison) -> Statement:
     test = stats.besag_clifford(each.score.value, each.draws.to_numpy(), STOP_AT)
-    ended = test.draws < len(each.draws)
-    end = f"would have ended after {test.draws}" if ended else f"would not have ended within {test.draws}"
+    ended = test.at_least == STOP_AT
+    end = f"would have ended after {test.draws}: {p_text(test.p_value)}" if ended else "has not ended, and decides nothing"
     return Statement(
         topic=UNUSUAL,
         key=slug("draws", each.edit, each.claimed, each.random),
         role="exploratory",
         sentence=(
             f"{each.label}: {count(each.planned, 'draw')} planned, {len(each.draws)} finished. The rank p is valid if that "
-            f"number was fixed before a look at the results; the sweep was {_extended(sweep)}. A sequential test that "
-            f"stops at {STOP_AT} draws as good as the claimed set {end}: {p_text(test.p_value)}."
+            f"number was fixed before a look at the results, and counts once more for each look before draws were added; the "
+            f"sweep was {_extended(sweep)}. A sequential test that stops at {STOP_AT} draws as good as the claimed set {end}."
         ),
         assumption="Besag and Clifford (1991): draws in their planned order, the stopping rule fixed in advance",
         n=count(test.draws, "draw"),
         estimate=float(test.draws),
         unit="draws",
         effect="draws that a sequential test takes",
-        p_value=test.p_value,
+        p_value=test.p_value if ended else np.nan,
     )
 
 
@@ -191,8 +201,11 @@ def _extended(sweep: Sweep) -> str:
     ]
     if not times:
         return "never extended"
-    often = {1: "once", 2: "twice"}.get(len(times), f"{len(times)} times")
-    return f"extended {often}, {join(times)}; if after a look at them, read the sequential test instead of the rank"
+    return f"extended {_times(len(times))}, {join(times)}"
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def _small_p(value: float) -> str:
