@@ -23,7 +23,7 @@ from .compare.unusual import state_paper_test, state_unusual
 from .judge import judge_lines
 from .missing import missing_sentences
 from .results import Results
-from .scores import Choice, choose_strengths, edit_name, score_units
+from .scores import Choice, choose_strengths, edit_name, score_units, training_seeds
 from .settings import Settings
 from .statement import TOPICS, Statement, count, join
 from .summary import make_summary
@@ -151,8 +151,13 @@ def notes(findings: Findings) -> list[str]:
         "equals random ones. Random sets with as many heads in each layer as the claimed one make the stricter test: "
         "layers then explain nothing.",
         f"Intervals are {100 * findings.settings.confidence:g} % bootstrap intervals over test questions ({stats.REPEATS} resamples; for a mean "
-        "over locations the locations are taken as given); a range is over locations.",
+        f"over locations the locations are taken as given); a range is over locations.{_seeds(findings)}",
         f"With {questions} test questions the standard error of a share near one half is {error:.3f}: "
         "smaller differences between two locations can be noise (larger ones, where questions of a group are answered "
         "alike), and the best of many locations looks better than it is. One model and one behaviour say nothing about others.",
     ]
+
+
+def _seeds(findings: Findings) -> str:
+    one = training_seeds(findings.choice.trials) == 1
+    return " Edits were trained with one seed: what another would change is in no interval." if one else ""

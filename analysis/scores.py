@@ -205,6 +205,12 @@ def _best(trials: pd.DataFrame, by: str) -> pd.DataFrame:
     return chosen.assign(edge=np.select(at_ends, ["lowest", "highest"], ""))
 
 
+def training_seeds(trials: pd.DataFrame) -> int:
+    """The fewest that a location was trained with; 0 where nothing was trained."""
+    trained = trials[trials["steps"] > 0]
+    return int(trained.groupby(["edit", "unit"])["seed"].nunique().min()) if len(trained) else 0
+
+
 def _columns_of(score: str) -> tuple[str, ...]:
     """Columns of /items that a score is made of."""
     return ("truth", "info") if score in ("truth_info", "both") else (score,)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .compare.claimed import Comparison, MeanEquivalence
 from .compare.power import is_too_small
 from .compare.unusual import REDRAWN, looks_words, match_words
-from .scores import edit_name
+from .scores import edit_name, training_seeds
 from .statement import count, ordinal, p_text, span
 from .sweep import Sweep
 
@@ -63,6 +63,8 @@ def _conclusion(sweep: Sweep, each: Comparison) -> str:
         text += f" But {REDRAWN}."
     if not each.matched:
         text += " The random sets are not matched in layers, so layers may explain the rank."
+    if training_seeds(each.of_claimed) == 1:
+        text += " One seed of training: what another would change is in no interval."
     return text
 
 
@@ -94,10 +96,10 @@ def _equivalence(sweep: Sweep, mean: MeanEquivalence | None) -> str:
     margin = sweep.settings.margin
     text = f"Mean of random sets minus claimed: {span(mean.difference, sweep.settings.confidence, signed=True)}, "
     if mean.test.equivalent:
-        return text + f"equivalent within {margin:g} ({p_text(mean.test.p_value)})."
+        return text + f"equivalent within {margin:g} ({p_text(mean.test.p_value)}{mean.caveat})."
     if mean.test.not_worse:
-        return text + f"not worse by {margin:g} or more ({p_text(mean.test.p_lower)})."
-    return text + f"not shown to be equivalent within {margin:g} ({p_text(mean.test.p_value)})."
+        return text + f"not worse by {margin:g} or more ({p_text(mean.test.p_lower)}{mean.caveat})."
+    return text + f"not shown to be equivalent within {margin:g} ({p_text(mean.test.p_value)}{mean.caveat})."
 
 
 def _neither(sweep: Sweep, each: Comparison) -> str:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from .. import stats
 from ..scores import SCORE, TEST, choose_strengths, edit_name
+from ..statement import count
 from ..stats import Interval
-from ..stats.equivalence import Equivalence, equivalence
+from ..stats.equivalence import Equivalence, equivalence, mean_of_draws
 from ..stats.multiple import bonferroni
 from ..stats.resample import score_interval
 from ..sweep import CLAIMED_KINDS, Sweep
@@ -18,9 +19,21 @@ from ..sweep import CLAIMED_KINDS, Sweep
 class MeanEquivalence:
     """The mean of random sets minus a reference, and whether both are equivalent."""
 
-    difference: Interval
-    test: Equivalence
-    draws: int
+    difference: Interval  # of the draws that finished
+    test: Equivalence  # the others count at their worst
+    draws: int  # that finished
+    planned: int
+
+    @property
+    def n(self) -> str:
+        """`40 draws`, or `14 of 40 draws`."""
+        return count_finished(self.draws, self.planned, "draw")
+
+    @property
+    def caveat(self) -> str:
+        """How draws that were lost count."""
+        lost = self.planned - self.draws
+        return f", {count(lost, 'unfinished draw')} at worst" if lost else ""
 
 
 @dataclass(frozen=True)
@@ -161,15 +174,25 @@ def compare_claimed(sweep: Sweep) -> tuple[list[Comparison], list[str]]:
     return sorted(comparisons, key=lambda each: each.role != "primary"), problems
 
 
-def mean_equivalence(sweep: Sweep, reference: pd.DataFrame, others: pd.DataFrame) -> MeanEquivalence | None:
+def count_finished(finished: int, planned: int, noun: str) -> str:
+    """`40 draws`, or `14 of 40 draws`."""
+    return count(planned, noun) if finished == planned else f"{finished} of {count(planned, noun)}"
+
+
+def mean_equivalence(
+    sweep: Sweep, reference: pd.DataFrame, others: pd.DataFrame, planned: int
+) -> MeanEquivalence | None:
     """Mean of draws minus a reference, questions and draws resampled; None where the resamples show no spread."""
     lead, settings = sweep.lead(reference, others), sweep.settings
     if lead is None or not np.ptp(lead.resampled) > 0.0:
         return None
-    difference = lead.interval
+    difference, draws = lead.interval, list(sweep.answers_by_unit(others).values())
     test = equivalence(-lead.resampled, settings.margin, settings.level)
+    if len(draws) < planned:
+        ours, lost = sweep.answers(reference), planned - len(draws)
+        test = mean_of_draws(ours, draws, lost, settings.margin, settings.level, sweep.groups, settings.bounded)
     return MeanEquivalence(
-        Interval(-difference.value, -difference.high, -difference.low), test, others["unit"].nunique()
+        Interval(-difference.value, -difference.high, -difference.low), test, len(draws), planned
     )
 
 
@@ -204,6 +227,7 @@ def _compare(sweep: Sweep, edit: str, claimed: str, random: str) -> Comparison |
     is_primary = (edit, claimed, random) == (primary.edit, primary.claimed, primary.among)
     on_test = choose_strengths(sweep.planned(edit, (claimed, random)), TEST)
     own, others = (choice.trials[choice.trials["set"] == name] for name in (claimed, random))
+    planned = of_random["unit"].nunique()
     return Comparison(
         edit=edit,
         claimed=claimed,
@@ -214,13 +238,13 @@ def _compare(sweep: Sweep, edit: str, claimed: str, random: str) -> Comparison |
         all_strengths=set(choice.strengths[edit]) == set(trials["strength"]),
         score=_with_interval(sweep, scores, own),
         draws=draws,
-        planned=of_random["unit"].nunique(),
+        planned=planned,
         looks=sweep.looks,
         redrawn=_is_redrawn(sweep, claimed, random),
         shared=_shared_heads(sweep, claimed, random).loc[draws.index],
         size=int(trials.loc[trials["set"] == claimed, "size"].iloc[0]),
         trials=choice.trials,
-        equivalence=mean_equivalence(sweep, own, others),
+        equivalence=mean_equivalence(sweep, own, others, planned),
         both=rank_of(scores, claimed, random, "both") if sweep.settings.score == "truth_info" else None,
         best_on_test=rank_of(sweep.scores(on_test.trials), claimed, random),
     )

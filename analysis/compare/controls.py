@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from .. import stats
-from ..scores import SCORE, choose_strengths, edit_name
+from ..scores import SCORE, choose_strengths, edit_name, training_seeds
 from ..statement import CONTROLS, Statement, count, numbers, p_text, slug, span
 from ..stats.resample import resample_scores
 from ..sweep import CLAIMED_KINDS, Sweep
 from .claimed import Comparison
-from .pairs import QUESTIONS, side, state_pair
+from .pairs import sampled, side, state_pair
 
 MEANING = {
     "swapped": (
@@ -73,7 +73,7 @@ def _wrong_labels(
             f"{label}: true minus {labels} labels, mean over {count(len(units), 'location')}: "
             f"{sweep.settings.score_name} {span(interval, level, signed=True)}.{MEANING[labels]}"
         ),
-        assumption=f"{QUESTIONS}; the locations are taken as given",
+        assumption=f"{sampled(min(map(training_seeds, chosen)))}; the locations are taken as given",
         n=f"{count(len(units), 'location')}, {sweep.n_questions}",
         **numbers(interval),
         unit=sweep.settings.score_name,
@@ -104,7 +104,7 @@ def _subspaces(sweep: Sweep, edit: str, name: str, rows: pd.DataFrame) -> Iterat
             f"of {claimed}) reach {claimed} ({float(value.iloc[0]):.3f}): {p_text(rank.p_value)}; {claimed} minus their mean "
             f"{span(interval, level, signed=True)}. If subspaces do as well, heads are not special as units."
         ),
-        assumption=f"the claimed heads are one more random subspace (rank); {QUESTIONS}",
+        assumption=f"the claimed heads are one more random subspace (rank); {sampled(training_seeds(chosen))}",
         n=f"{count(rank.draws, 'draw')}, {sweep.n_questions}",
         **numbers(interval),
         unit=sweep.settings.score_name,

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from .. import stats
-from ..scores import SCORE, edit_kind
+from ..scores import SCORE, edit_kind, training_seeds
 from ..statement import COST, Statement, count, join, numbers, p_text, slug, span
 from ..stats import Answers, Array, Interval
 from ..stats.cost import area_under_log_kl, score_under_caps
 from ..stats.resample import two_way_bootstrap
 from ..sweep import Sweep
 from .claimed import Comparison
-from .pairs import QUESTIONS
+from .pairs import sampled
 
 KL = "validation_kl_text"
 
@@ -123,7 +123,7 @@ def _at_same_cost(sweep: Sweep, each: Comparison, curves: Curves, under: UnderCa
         key=slug("cap", under.cap, each.edit, each.claimed, each.random),
         role=sweep.other_role,
         sentence=text + (f"; without a strength under the cap, and so unedited: {unedited} of them." if unedited else "."),
-        assumption=f"the claimed set is one more draw (rank); {QUESTIONS}; cost is on the running text, which holds no question",
+        assumption=f"the claimed set is one more draw (rank); {sampled(training_seeds(each.trials))}; cost is on the running text, which holds no question",
         n=f"{count(rank.draws, 'draw')}, {sweep.n_questions}",
         **numbers(difference),
         unit=settings.score_name,

@@ -7,15 +7,23 @@ import numpy as np
 import pandas as pd
 
 from .. import stats
-from ..scores import edit_name
+from ..scores import edit_name, training_seeds
 from ..statement import DIFFERENCES, Statement, count, numbers, p_text, slug, span
 from ..stats import Answers
 from ..stats.permute import sign_flip
 from ..stats.resample import paired_bootstrap
 from ..sweep import CLAIMED_KINDS, Sweep
-from .claimed import Comparison
+from .claimed import Comparison, count_finished
 
-QUESTIONS = "questions (their groups, where there are any) are a sample of those one cares for; seeds are averaged"
+QUESTIONS = "questions (their groups, where there are any) are a sample of those one cares for"
+
+
+def sampled(seeds: int) -> str:
+    """What an interval over questions assumes, for so many seeds of training; 0: nothing was trained."""
+    if seeds == 0:
+        return QUESTIONS
+    of_seeds = "one seed of training, whose noise is in no interval" if seeds == 1 else "seeds are averaged and taken as given"
+    return f"{QUESTIONS}; {of_seeds}"
 
 
 @dataclass(frozen=True)
@@ -24,12 +32,18 @@ class Side:
 
     label: str
     answers: Answers
+    trained: bool = True
+
+    @property
+    def seeds(self) -> int:
+        """Of training."""
+        return len(self.answers.truth) if self.trained else 0
 
 
 def side(sweep: Sweep, label: str, chosen: pd.DataFrame) -> Side | None:
     """One location's chosen trials; None where its answers are not all measured."""
     answers = sweep.answers(chosen)
-    return Side(label, answers) if answers is not None else None
+    return Side(label, answers, training_seeds(chosen) > 0) if answers is not None else None
 
 
 def state_pair(
@@ -50,7 +64,7 @@ def state_pair(
             f"{f'standard error {error:.3f} (clustered)' if np.isfinite(error) else 'no standard error'}; "
             f"{p_text(p_value)} by swapping answers.{meaning}"
         ),
-        assumption=QUESTIONS,
+        assumption=sampled(min((each.seeds for each in (first, second) if each.seeds), default=0)),
         n=sweep.n_questions,
         **numbers(interval),
         unit=settings.score_name,
@@ -84,8 +98,8 @@ def _claimed_and_random(sweep: Sweep, each: Comparison) -> Iterator[Statement]:
         key=slug("random-mean", each.edit, each.claimed, each.random),
         role=sweep.other_role,
         sentence=text + ".",
-        assumption=f"{QUESTIONS}; questions and random sets resampled, the claimed set taken as given",
-        n=f"{count(len(each.draws), 'draw')}, {sweep.n_questions}",
+        assumption=f"{sampled(training_seeds(each.trials))}; questions and random sets resampled, the claimed set taken as given",
+        n=f"{count_finished(len(each.draws), each.planned, 'draw')}, {sweep.n_questions}",
         **numbers(difference),
         unit=settings.score_name,
         effect="claimed minus random mean",
@@ -102,7 +116,7 @@ def _claimed_and_others(sweep: Sweep, edit: str, claimed: str) -> Iterator[State
     chosen = sweep.choose(edit, (claimed,)).trials
     edited = side(sweep, f"{name}, {claimed}", chosen)
     if edited is not None and sweep.unedited_answers is not None:
-        unedited = Side("the unedited model", sweep.unedited_answers)
+        unedited = Side("the unedited model", sweep.unedited_answers, trained=False)
         yield state_pair(sweep, DIFFERENCES, slug("unedited", edit, claimed), edited, unedited)
 
 

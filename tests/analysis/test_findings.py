@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from statements import SETS, Make, assert_sound, one
 
 from analysis.compare.unusual import state_unusual
-from analysis.findings import find
+from analysis.findings import find, notes
 from analysis.stats import RankTest
 from analysis.sweep import Sweep
 from analysis.verdict import make_verdict
@@ -106,12 +106,71 @@ def test_draws_added_after_a_look_are_told(make: Make) -> None:
     design.extensions = (("2026-11-20T08:00:00Z", 32, 80, 24),)
     findings = make(design)
     assert_sound(findings)
-    assert (
-        "the sweep was extended once, on 2026-11-20, when 24 of 32 trials were done; if after a look at them, read the "
-        "sequential test instead of the rank." in one(findings, DRAWS).sentence
-    )
+    told = one(findings, DRAWS).sentence
+    assert "the sweep was extended once, on 2026-11-20, when 24 of 32 trials were done. A sequential test" in told
+    assert "has not ended, and decides nothing." in told and np.isnan(one(findings, DRAWS).p_value)
     design.extensions += (("2026-11-21T08:00:00Z", 80, 90, 80),)
     assert "extended twice, on 2026-11-20, when 24 of 32 trials were done and on 2026-11-21" in one(make(design), DRAWS).sentence
+
+
+@pytest.mark.parametrize("done, looks", [(0, 1), (1, 2)])
+def test_p_counts_once_a_look(make: Make, done: int, looks: int) -> None:
+    """The best of 30 random sets: unusual at one look, not at two; an extension before any trial was done is no look."""
+    design = Design(sets=SETS, draws=30, seeds=(0,), extensions=(("2026-11-20T08:00:00Z", 32, 80, done),))
+    findings = make(design, random=0.4, top=0.95, all=0.9)
+    assert_sound(findings)
+    found, rank = findings.comparisons[0], one(findings, "rank-optimal-top2-random2")
+    assert found.rank.p_value == 1 / 31 and found.cautious_joint_p == rank.p_value == looks / 31
+    assert ("top2 is unusual" in findings.verdict) == (looks == 1)
+    for text in (findings.verdict, rank.sentence, one(findings, "both-optimal-top2-random2").sentence):
+        assert f"p = {looks / 31:.2g}" in text
+        assert ("extended once after results could be looked at: p counts twice" in text) == (looks == 2)
+    assert ("the sweep was too small to tell" in findings.verdict) == (looks == 2)
+    assert ("39 draws could" in one(findings, "smallest-p-optimal-top2-random2").sentence) == (looks == 2)
+
+
+def test_a_sequential_test_is_read_where_it_stopped(make: Make) -> None:
+    draws = one(make(Design(sets=SETS, draws=30, seeds=(0,)), random=0.9, top=0.3), DRAWS)
+    assert draws.p_value == 10 / draws.estimate and f"would have ended after {draws.estimate:g}: p = " in draws.sentence
+
+
+@pytest.mark.parametrize("lost, verdict", [(0, "equivalent within"), (1, "equivalent within"), (12, "not shown to be equivalent within")])
+def test_lost_draws_count_against_equivalence(
+    make: Make, monkeypatch: pytest.MonkeyPatch, lost: int, verdict: str
+) -> None:
+    monkeypatch.setattr(made_up, "ITEMS", 300)
+    names = {f"random2[{draw}]" for draw in range(lost)}
+    design = Design(
+        sets=SETS, draws=40, edits={"optimal": [0.1]}, comparison=COMPARISON | {"margin": 0.15},
+        failed=lambda trial: trial["name"] in names,
+    )
+    findings = make(design, random=0.8, top=0.8, all=0.8)
+    assert_sound(findings)
+    same = findings.comparisons[0].equivalence
+    finished = findings.comparisons[0].draws.mean() - findings.comparisons[0].score.value
+    assert same.difference.value == pytest.approx(finished, abs=1e-6)
+    assert f"{verdict} 0.15 (p = {same.test.p_value:.2g}" in findings.verdict
+    words = {0: "40 draws", 1: "39 of 40 draws", 12: "28 of 40 draws"}[lost]
+    for key in ("equivalent-mean-claimed", "not-worse-mean-claimed", "not-worse-mean-all", "each-claimed"):
+        (statement,) = [each for each in findings.statements if each.key.startswith(key)]
+        assert statement.n.startswith(words)
+        assert lost == 0 or ("that finished" if key.startswith("each") else f"{lost} unfinished draw") in statement.sentence
+    assert ("at worst" in findings.verdict) == (lost > 0)
+    assert same.test.not_worse == (lost < 12)
+
+
+def test_one_seed_of_training_is_said(make: Make) -> None:
+    one_seed, two = (make(Design(sets=SETS, draws=30, seeds=seeds)) for seeds in ((0,), (0, 1)))
+    words = "what another would change is in no interval."
+    assert one_seed.verdict.endswith(f"One seed of training: {words}") and words not in two.verdict
+    assert any(words in note for note in notes(one_seed)) and not any(words in note for note in notes(two))
+    keys = ("not-worse-mean-claimed-optimal", "random-mean-optimal", "unedited-optimal", "all-heads-optimal", "each-all-optimal")
+    for findings, expected in ((one_seed, "one seed of training, whose noise is in no interval"), (two, "seeds are averaged")):
+        for key in keys:
+            (statement,) = [each for each in findings.statements if each.key.startswith(key)]
+            assert expected in statement.assumption
+        (shift,) = [each for each in findings.statements if each.key.startswith("unedited-iti")]
+        assert "seed" not in shift.assumption  # nothing is trained
 
 
 def with_divergences(path: Path, means: dict[str, float], claimed: float) -> None:
