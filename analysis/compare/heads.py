@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from .. import stats
-from ..scores import SCORE, edit_name, pick_extreme_unit
+from ..scores import SCORE, edit_name, pick_extreme_unit, training_seeds
 from ..statement import HEADS, Statement, count, numbers, p_text, percent, slug
 from ..stats import Answers, Array
 from ..stats.equivalence import heads_not_worse
 from ..stats.permute import max_statistic
 from ..sweep import CLAIMED_KINDS, Sweep
-from .pairs import QUESTIONS, Side, state_pair
+from .pairs import Side, sampled, state_pair
 
 MAX_REPEATS = 999  # of the max-statistic, which shuffles every answer of every head
 
@@ -81,7 +81,7 @@ def _as_good_as_all(sweep: Sweep, edit: str, singles: list[str], everywhere: str
     heads = sweep.answers_by_unit(chosen[chosen["kind"] == "single"])
     if reference is not None and heads:
         end = "That some head is as good as editing everywhere is {}."
-        yield _as_good_as(sweep, edit, heads, reference, everywhere, end)
+        yield _as_good_as(sweep, edit, chosen, heads, (everywhere, reference), end)
 
 
 def _as_good_as_best(sweep: Sweep, edit: str, singles: list[str]) -> Iterator[Statement]:
@@ -92,13 +92,14 @@ def _as_good_as_best(sweep: Sweep, edit: str, singles: list[str]) -> Iterator[St
     heads = sweep.answers_by_unit(chosen[~chosen["unit"].isin(chosen.loc[best.index, "unit"])])
     if reference is not None and heads:
         end = "That the best is not the only good one is {}."
-        yield _as_good_as(sweep, edit, heads, reference, "the best head on validation", end)
+        yield _as_good_as(sweep, edit, chosen, heads, ("the best head on validation", reference), end)
 
 
 def _as_good_as(
-    sweep: Sweep, edit: str, heads: dict[str, Answers], reference: Answers, name: str, end: str
+    sweep: Sweep, edit: str, chosen: pd.DataFrame, heads: dict[str, Answers], other: tuple[str, Answers], end: str
 ) -> Statement:
-    """How many of these heads are not worse than a reference; `end` has a slot for whether it is shown of any."""
+    """How many of these heads are not worse than the other; `end` has a slot for whether it is shown of any."""
+    name, reference = other
     settings, tests = sweep.settings, _tests(sweep, heads, reference)
     near = int(np.sum(tests["difference"] >= -settings.margin - stats.TIE))
     share = stats.share_interval(near, len(tests), settings.confidence)
@@ -115,7 +116,7 @@ def _as_good_as(
             f"{settings.level:g} is wrong). "
             f"{end.format(_shown(tests['certified'].min(), settings.level))}"
         ),
-        assumption=f"one-sided test of non-inferiority a head; exact interval if heads are a sample; {QUESTIONS}",
+        assumption=f"one-sided test of non-inferiority a head; exact interval if heads are a sample; {sampled(training_seeds(chosen))}",
         n=f"{count(len(tests), 'head')}, {sweep.n_questions}",
         **numbers(share),
         unit="share",
