@@ -73,9 +73,10 @@ def _rank(settings: Settings) -> str:
     return (
         "Is the claimed set unusual? Rank p = (b + 1) / (m + 1), with b of m random locations at least as good as the "
         f"claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). {_joint_rule(settings)}"
-        "At worst means that all draws that are not finished reached the claimed set. For draws added after a look: the "
-        f"sequential p of Besag and Clifford (1991), {STOP_AT} / draws used until {STOP_AT} reach the claimed set, else the "
-        "rank p. Beside them the t-test of arXiv 2502.11447, of the draws' mean against the claimed score as a constant."
+        "At worst means that all draws that are not finished reached the claimed set. Where a sweep was extended "
+        "after results could be looked at, p counts once for each look (Bonferroni). Beside it the sequential p of Besag and "
+        f"Clifford (1991), {STOP_AT} / draws used, where {STOP_AT} draws reach the claimed set, and the t-test of arXiv "
+        "2502.11447, of the draws' mean against the claimed score as a constant."
     )
 
 
@@ -114,7 +115,8 @@ def _equivalence(settings: Settings) -> str:
     return (
         f"Equivalence within {settings.margin:g}: two one-sided tests (TOST; Schuirmann 1987); non-inferiority is the lower "
         "one alone. For the mean of random sets p is the share of the resamples of questions and draws beyond the margin, "
-        "(1 + b) / (1 + R). For single locations a score test on paired questions, with the error that the null hypothesis "
+        "(1 + b) / (1 + R); draws that are not finished count as the worst that a score can be, or against the upper side as "
+        "the best. For single locations a score test on paired questions, with the error that the null hypothesis "
         "implies (Tango 1998), times the design effect of groups if that is above 1, by Student's t."
     )
 
@@ -135,7 +137,7 @@ def _many(single_heads: bool) -> str:
 def _correlation() -> str:
     return (
         "Localiser and edit: Spearman's rank correlation over heads, its interval by Fisher's z with the error of a jackknife "
-        "and Student's t. The jackknife leaves out a head; or a layer and a question (or its group), variances added; given "
+        "and Student's t. The jackknife leaves out a layer and a question (or its group), variances added; given "
         "the layer, a layer, each layer's mean rank taken away. p of the latter: edited scores permuted within layers. "
         "Agreement of seeds: mean rank correlation over pairs of seeds."
     )
