@@ -73,10 +73,9 @@ def _rank(settings: Settings) -> str:
     return (
         "Is the claimed set unusual? Rank p = (b + 1) / (m + 1), with b of m random locations at least as good as the "
         f"claimed one (one-sided, ties count against it; Phipson and Smyth, arXiv 1603.05766). {_joint_rule(settings)}"
-        "At worst means that all draws that are not finished reached the claimed set. Where a sweep was extended "
-        "after results could be looked at, p counts once for each look (Bonferroni). Beside it the sequential p of Besag and "
-        f"Clifford (1991), {STOP_AT} / draws used, where {STOP_AT} draws reach the claimed set, and the t-test of arXiv "
-        "2502.11447, of the draws' mean against the claimed score as a constant."
+        "At worst means that all draws that are not finished reached the claimed set. For draws added after a look: the "
+        f"sequential p of Besag and Clifford (1991), {STOP_AT} / draws used until {STOP_AT} reach the claimed set, else the "
+        "rank p. Beside them the t-test of arXiv 2502.11447, of the draws' mean against the claimed score as a constant."
     )
 
 
@@ -94,8 +93,8 @@ def _intervals(settings: Settings, grouped: bool) -> str:
     groups, units = (", whole groups at a time", "groups") if grouped else ("", "questions")
     return (
         f"Intervals are {100 * settings.confidence:g} % percentile bootstrap intervals over test questions{groups}, stretched "
-        "to Student's t (Hesterberg 2015, arXiv 1411.5279), unless said otherwise; locations of a mean are then taken as "
-        f"given. Claimed minus mean of random sets: {units} and, independently, draws are resampled (the pigeonhole "
+        "to Student's t (Hesterberg 2015, arXiv 1411.5279) and cut where no share can be, unless said otherwise; locations of a "
+        f"mean are then taken as given. Claimed minus mean of random sets: {units} and, independently, draws are resampled (the pigeonhole "
         "bootstrap, Owen 2007), stretched to Student's t with degrees of freedom by Satterthwaite; the claimed set is taken "
         "as given. Shares of locations or trials: exact binomial intervals (Clopper and Pearson 1934). Truth*Info is a product "
         "of means; seeds are averaged."
@@ -115,8 +114,7 @@ def _equivalence(settings: Settings) -> str:
     return (
         f"Equivalence within {settings.margin:g}: two one-sided tests (TOST; Schuirmann 1987); non-inferiority is the lower "
         "one alone. For the mean of random sets p is the share of the resamples of questions and draws beyond the margin, "
-        "(1 + b) / (1 + R); draws that are not finished count as the worst that a score can be, or against the upper side as "
-        "the best. For single locations a score test on paired questions, with the error that the null hypothesis "
+        "(1 + b) / (1 + R). For single locations a score test on paired questions, with the error that the null hypothesis "
         "implies (Tango 1998), times the design effect of groups if that is above 1, by Student's t."
     )
 
@@ -137,9 +135,10 @@ def _many(single_heads: bool) -> str:
 def _correlation() -> str:
     return (
         "Localiser and edit: Spearman's rank correlation over heads, its interval by Fisher's z with the error of a jackknife "
-        "and Student's t. The jackknife leaves out a layer and a question (or its group), variances added; given "
-        "the layer, a layer, each layer's mean rank taken away. p of the latter: edited scores permuted within layers. "
-        "Agreement of seeds: mean rank correlation over pairs of seeds."
+        "and Student's t. The jackknife leaves out a layer, and a question (or its group), variances added; of fewer units, "
+        "where that cannot be done, as is then said. Given the layer: each layer's mean rank taken away, a layer left out; p by "
+        f"{REPEATS:,} permutations of edited scores within layers. Agreement of seeds: mean rank correlation over pairs of "
+        "seeds, a head left out."
     )
 
 
@@ -172,4 +171,5 @@ def _convergence(results: Results, rechecked: bool) -> str:
         "An edit has converged if its loss, by a straight line through the last tenth of its steps, changes there by at most "
         f"{share} of the loss of no edit, 1 / (2 tau)^2."
     )
-    return text + " Rechecks with twice the epochs: t-test of the mean change over locations." * rechecked
+    again = " Rechecks with twice the epochs, at the chosen strengths: t-test of the mean change over locations."
+    return text + again * rechecked
