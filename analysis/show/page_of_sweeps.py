@@ -33,8 +33,9 @@ def illustrate_sweeps(found: Mapping[str, Findings]) -> Iterator[Illustration]:
         if rows:
             yield Illustration(
                 "forest_of_sweeps" + f"_{score}" * (len(measures) > 1),
-                f"Each sweep's locations by {name}. Mark: the location, or the mean over locations; thick line: {lines} over "
-                "questions; thin grey line: from the lowest to the highest location. Compare within a sweep first: models and "
+                f"Each sweep's locations by {name}. Mark: the location, or the mean over locations; thick line: {lines} "
+                "over questions; thin grey line: from the lowest to the highest location. Compare within a sweep first: "
+                "models and "
                 "behaviours differ in how far any edit can move them.",
                 partial(draw_forest, rows, name, np.nan),
             )
@@ -125,11 +126,12 @@ def _equivalence(each: pd.Series) -> str:
 
 def _aside() -> str:
     return paragraph(
-        "In brackets: the interval of 1 - level. Draws: random sets that are finished, of those planned. As good: those that "
-        "reach at least what the claimed set reaches; rank p = (as good + 1) / (draws + 1). Where the measure is Truth*Info, "
-        "the share of answers both true and informative must pass as well, and the joint p is the larger of the two. At worst: "
-        "if all draws that are not finished reached the claimed set; this p decides at the level. Random minus claimed: mean "
-        "of random sets, tested within the margin of its job. Each sweep is tested on its own; p-values of several sweeps are "
+        "In brackets: the interval of 1 - level. Draws: random sets that are finished, of those planned. As good: those "
+        "that reach at least what the claimed set reaches; rank p = (as good + 1) / (draws + 1). Where the measure is "
+        "Truth*Info, the share of answers both true and informative must pass as well, and the joint p is the larger of "
+        "the two. At worst: if all draws that are not finished reached the claimed set, once a look where a sweep was "
+        "extended with results known; this p decides at the level. Random minus claimed: mean of random sets, tested "
+        "within the margin of its job. Each sweep is tested on its own; p-values of several sweeps are "
         "not adjusted for their number.",
         "small",
     )

@@ -15,8 +15,8 @@ from analysis.show.page import make_page, partial_text
 
 Write = Callable[[Design], Path]
 
-SOURCES = ("Phipson and Smyth", "Berger 1982", "Besag and Clifford (1991)", "Hesterberg 2015", "Owen 2007", "Satterthwaite")
-SOURCES += ("Clopper and Pearson", "Miller 2024", "Janssen 1997", "Schuirmann 1987", "Tango 1998", "Holm (1979)")
+SOURCES = ("Phipson and Smyth", "Berger 1982", "Besag and Clifford 1991", "Bonferroni", "Hesterberg 2015", "Owen 2007")
+SOURCES += ("Satterthwaite", "Clopper and Pearson", "Miller 2024", "Janssen 1997", "Schuirmann 1987", "Tango 1998", "Holm (1979)")
 SOURCES += ("Benjamini and Hochberg (1995)", "Westfall and Young 1993", "Welch", "jackknife", "trapezoid", "2,000 resamples")
 SOURCES += ("of the loss of no edit", "seeds of the analysis' own: 0", "Secondary and exploratory p-values are not adjusted")
 
