@@ -28,7 +28,8 @@ def state_training(sweep: Sweep, comparisons: Sequence[Comparison], chosen: pd.D
         if (each.trials["steps"] > 0).any():
             yield _without_unconverged(sweep, each)
     pairs = _rechecked(sweep)
-    for edit, rows in pairs.merge(trained[SAME_TRIAL], on=SAME_TRIAL).groupby("edit", sort=False):
+    at_chosen = pd.MultiIndex.from_frame(pairs[SAME_TRIAL]).isin(pd.MultiIndex.from_frame(trained[SAME_TRIAL]))
+    for edit, rows in pairs[at_chosen].groupby("edit", sort=False):
         yield from _recheck(sweep, str(edit), rows)
     for each in comparisons:
         yield from _rank_after_recheck(sweep, each, pairs[pairs["edit"] == each.edit])
