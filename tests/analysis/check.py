@@ -64,6 +64,21 @@ class Check:
         return bool(always or distributions.binom.sf(count - 1, simulations, self.most) < CHANCE)
 
 
+def level(statistic: str, situation: str, n: str, run: Callable[[np.random.Generator], float]) -> Check:
+    """Nothing is there to be found."""
+    return Check(statistic, situation, n, "level", LEVEL, run)
+
+
+def power(statistic: str, situation: str, n: str, least: float, run: Callable[[np.random.Generator], float]) -> Check:
+    """Something is, and is found so often."""
+    return Check(statistic, situation, n, "power", least, run)
+
+
+def contrast(statistic: str, situation: str, n: str, run: Callable[[np.random.Generator], float]) -> Check:
+    """A test that one must not make: nothing is there, and it is found."""
+    return Check(statistic, situation, n, "contrast", LEVEL, run)
+
+
 def covers(interval: Interval, truth: float) -> float:
     """1 if the interval holds the truth."""
     return float(interval.low <= truth <= interval.high)

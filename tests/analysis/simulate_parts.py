@@ -11,7 +11,7 @@ import numpy as np
 from analysis.compare.claimed import Comparison
 from analysis.stats import RankTest, contributions, rank_test
 from analysis.stats.cost import area_under_log_kl, score_under_caps
-from tests.analysis.check import LEVEL, Check, rejects
+from tests.analysis.check import contrast, level, power, rejects
 from tests.analysis.worlds import Array, World, shares_of_draws
 
 Run = Callable[[np.random.Generator], float]
@@ -130,35 +130,23 @@ def joint_p(rank: RankTest, both: RankTest) -> float:
     return Comparison.joint_p.fget(SimpleNamespace(rank=rank, both=both))
 
 
-def _level(statistic: str, situation: str, n: str, run: Run) -> Check:
-    return Check(statistic, situation, n, "level", LEVEL, run)
-
-
-def _power(statistic: str, situation: str, n: str, run: Run) -> Check:
-    return Check(statistic, situation, n, "power", 0.8, run)
-
-
-def _contrast(statistic: str, situation: str, n: str, run: Run) -> Check:
-    return Check(statistic, situation, n, "contrast", LEVEL, run)
-
-
 N, MANY = "39 draws, 163 questions", "99 draws, 163 questions"
 CHECKS = [
-    _level("rank p over folds", "draws keep their order of heads", "39 draws, 5 folds of 33", over_folds(redrawn=False)),
-    _power("rank p over folds", "claimed 0.4 above", "39 draws, 5 folds of 33", over_folds(redrawn=False, lift=0.4)),
-    _contrast("rank p over folds", "draws anew in each fold", "39 draws, 5 folds of 33", over_folds(redrawn=True)),
-    _level("rank p, strengths by validation", "equal grids of 5", N, chosen_strength(5, 5)),
-    _contrast("rank p, strengths by validation", "grid of 5, draws have one strength", N, chosen_strength(5, 1)),
-    _level("rank p under a KL cap", "claimed is one more draw", N, at_a_cost(by_area=False)),
-    _level("rank p of the area over log KL", "claimed is one more draw", N, at_a_cost(by_area=True)),
-    _power("rank p under a KL cap", "claimed 0.25 above at the weakest", N, at_a_cost(by_area=False, lift=0.25)),
-    _power("rank p of the area over log KL", "claimed 0.25 above at the weakest", N, at_a_cost(by_area=True, lift=0.25)),
-    _level("rank p at worst", "best of the draws fail", MANY, with_lost_draws(True, 0.04, cautious=True)),
-    _level("rank p at worst", "worst of the draws fail", MANY, with_lost_draws(False, 0.04, cautious=True)),
-    _level("rank p of draws that are left", "worst third of them fail", MANY, with_lost_draws(False, 0.33, cautious=False)),
-    _contrast("rank p of draws that are left", "best third of them fail", MANY, with_lost_draws(True, 0.33, cautious=False)),
-    _level("joint p", "both null", N, jointly(0.0)),
-    _level("joint p", "Truth*Info planted alone", N, jointly(0.15, "of a draw")),
-    _level("joint p", "share true and informative planted alone", N, jointly(0.0, "all")),
-    _power("joint p", "both planted", N, jointly(0.25)),
+    level("rank p over folds", "draws keep their order of heads", "39 draws, 5 folds of 33", over_folds(redrawn=False)),
+    power("rank p over folds", "claimed 0.4 above", "39 draws, 5 folds of 33", 0.8, over_folds(redrawn=False, lift=0.4)),
+    contrast("rank p over folds", "draws anew in each fold", "39 draws, 5 folds of 33", over_folds(redrawn=True)),
+    level("rank p, strengths by validation", "equal grids of 5", N, chosen_strength(5, 5)),
+    contrast("rank p, strengths by validation", "grid of 5, draws have one strength", N, chosen_strength(5, 1)),
+    level("rank p under a KL cap", "claimed is one more draw", N, at_a_cost(by_area=False)),
+    level("rank p of the area over log KL", "claimed is one more draw", N, at_a_cost(by_area=True)),
+    power("rank p under a KL cap", "claimed 0.25 above at the weakest", N, 0.8, at_a_cost(by_area=False, lift=0.25)),
+    power("rank p of the area over log KL", "claimed 0.25 above at the weakest", N, 0.8, at_a_cost(by_area=True, lift=0.25)),
+    level("rank p at worst", "best of the draws fail", MANY, with_lost_draws(True, 0.04, cautious=True)),
+    level("rank p at worst", "worst of the draws fail", MANY, with_lost_draws(False, 0.04, cautious=True)),
+    level("rank p of draws that are left", "worst third of them fail", MANY, with_lost_draws(False, 0.33, cautious=False)),
+    contrast("rank p of draws that are left", "best third of them fail", MANY, with_lost_draws(True, 0.33, cautious=False)),
+    level("joint p", "both null", N, jointly(0.0)),
+    level("joint p", "Truth*Info planted alone", N, jointly(0.15, "of a draw")),
+    level("joint p", "share true and informative planted alone", N, jointly(0.0, "all")),
+    power("joint p", "both planted", N, 0.8, jointly(0.25)),
 ]

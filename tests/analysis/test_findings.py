@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from statements import SETS, Make, assert_sound, one
 
 from analysis.compare.unusual import state_unusual
-from analysis.findings import find, notes
+from analysis.findings import notes
 from analysis.stats import RankTest
 from analysis.sweep import Sweep
 from analysis.verdict import make_verdict
