@@ -161,7 +161,7 @@ TEST(JobRead, JudgesAreAWordOrModels) {
 
 TEST(JobRead, SettingsAreFlatAndNameWhatDiffers) {
   const auto settings = settings_of(read_job(jobs / "quickstart.yaml"));
-  EXPECT_EQ(settings.at("training.learning_rate.4"), "[0.02, 0.05, 0.12]");
+  EXPECT_EQ(settings.at("training.learning_rate.4"), "[0.012, 0.03, 0.075]");
   EXPECT_EQ(settings.at("locations.random4.random.draws"), "24");
   EXPECT_EQ(settings.at("edits[1].optimal.tau"), "[0.1, 0.2]");
   EXPECT_EQ(settings.at("locations"), "singles, random4, top4, matched4, all");
