@@ -116,12 +116,13 @@ def _reliability(sweep: Sweep, edit: str, chosen: pd.DataFrame) -> Iterator[Stat
     interval = seed_reliability(table.to_numpy(), level=level)
     if not np.isfinite(interval.value):
         return
-    most = np.sqrt(max(interval.value, 0.0))
+    alike, seeds = max(interval.value, 0.0), len(table)
+    most = np.sqrt(seeds * alike / (1.0 + (seeds - 1) * alike))  # of their mean, by Spearman and Brown (1910)
     yield _statement(
         sweep,
         slug("reliability", edit),
         f"{edit_name(edit)}: scores of heads under two seeds correlate by {span(interval, level, True)}; no "
-        f"localiser can be expected to correlate with one seed's scores by more than {most:.2f}.",
+        f"localiser can be expected to correlate with the mean of {count(seeds, 'seed')} by more than {most:.2f}.",
         interval,
         "mean rank correlation between seeds",
         assumption="heads are a sample; seeds share the test questions",
