@@ -110,7 +110,8 @@ def _neither(sweep: Sweep, each: Comparison) -> str:
     if mean.difference.high < 0.0:
         if each.cautious_p <= sweep.settings.level:
             return " So random sets do less on average."
-        return f" So random sets do less on average, though {each.rank.at_least} of {each.rank.draws} do as much."
+        verb = "does" if each.rank.at_least == 1 else "do"
+        return f" So random sets do less on average, though {each.rank.at_least} of {each.rank.draws} {verb} as much."
     return (
         " Neither is shown: that the claimed set is unusual, or that random sets are as good; the sweep was too small "
         "to tell."

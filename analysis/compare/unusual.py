@@ -77,12 +77,12 @@ REDRAWN = (
 
 
 def _rank(sweep: Sweep, each: Comparison) -> Statement:
-    rank = each.rank
+    rank, verb = each.rank, "reaches" if each.rank.at_least == 1 else "reach"
     sentence = (
         f"{edit_name(each.edit)}: {each.claimed} reaches {sweep.settings.score_name} "
         f"{span(each.score, sweep.settings.confidence)}; {rank.at_least} of {count(rank.draws, 'random set')} "
-        f"({each.random}, {match_words(each)}) reach as much. It is at the {ordinal(round(each.percentile))} percentile of "
-        f"random sets, {p_text(each.counted(rank.p_value))} (smallest possible {each.counted(rank.smallest_p):.2g})"
+        f"({each.random}, {match_words(each)}) {verb} as much. It is at the {ordinal(round(each.percentile))} "
+        f"percentile of random sets, {p_text(each.counted(rank.p_value))} (smallest possible {each.counted(rank.smallest_p):.2g})"
         f"{_jointly(each)}{looks_words(each)}{_caveats(each)}."
     )
     layers = "" if each.matched else "; layers are not matched, so they may explain the rank"
