@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from .results import Results
+from .settings import read_settings
+from .stats import share_interval
 
 CORRECT, REFUSAL, INCORRECT = 0, 1, 2  # /judge/kind
 MATTERS = {"truth": "true", "info": "informative"}
@@ -72,19 +74,26 @@ def with_corrected(results: Results, table: pd.DataFrame, prefixes: tuple[str, .
 
 def judge_lines(results: Results) -> list[str]:
     """Who judged, and how well, in a sentence for each matter; nothing for a judge without errors."""
-    who = str(results.attributes.get("judged_by", ""))
+    who, level = str(results.attributes.get("judged_by", "")), read_settings(results).confidence
     lines = []
     for name, quality in judge_quality(results).items():
         if not quality.is_known or quality.is_perfect:
             continue
         text = (
             f"judge ({who}): of {quality.positives} references that are {MATTERS[name]} it says so of "
-            f"{100 * quality.sensitivity:.1f} %, of {quality.negatives} that are not ({quality.negative_texts} "
-            f"different texts) it denies it of {100 * quality.specificity:.1f} %"
+            f"{_with_interval(quality.sensitivity, quality.positives, level)}, of {quality.negatives} that are not "
+            f"({quality.negative_texts} different texts) it denies it of "
+            f"{_with_interval(quality.specificity, quality.negatives, level)}"
         )
         chance = quality.sensitivity + quality.specificity <= 1.0
         lines.append(text + ("; no better than chance, so nothing is corrected" if chance else ""))
     return lines
+
+
+def _with_interval(share: float, count: int, level: float) -> str:
+    """In percent, with the exact interval of independent references."""
+    interval = share_interval(round(share * count), count, level)
+    return f"{100 * share:.1f} % ({100 * level:g} % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} %)"
 
 
 def _quality(said: NDArray, right: NDArray[np.bool_], texts: NDArray) -> Quality:

@@ -44,7 +44,7 @@ def test_trials_and_summary_are_corrected(results):
     unedited = found.summary.iloc[0]
     assert unedited["truth_corrected"] == pytest.approx(np.clip((unedited["truth"] - 0.3) / 0.55, 0, 1))
     text = "\n".join(text_lines(found))
-    assert "truth corrected" in text and "85.0 %" in text and "70.0 %" in text
+    assert "truth corrected" in text and "85.0 % (95 % interval 62 to 97 %)" in text and "70.0 % (95 % interval 35 to 93 %)" in text
     assert "Rogan and Gladen" in make_page(found, [])
 
 
