@@ -99,6 +99,8 @@ def _equivalence(sweep: Sweep, mean: MeanEquivalence | None) -> str:
         return text + f"equivalent within {margin:g} ({p_text(mean.test.p_value)}{mean.caveat})."
     if mean.test.not_worse:
         return text + f"not worse by {margin:g} or more ({p_text(mean.test.p_lower)}{mean.caveat})."
+    if mean.difference.high < -margin and mean.draws == mean.planned:
+        return text + f"beyond the margin of {margin:g}."
     return text + f"not shown to be equivalent within {margin:g} ({p_text(mean.test.p_value)}{mean.caveat})."
 
 

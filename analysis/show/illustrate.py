@@ -61,7 +61,8 @@ def _histograms(findings: Findings) -> Iterator[Illustration]:
             f"Is the claimed set special? Columns: how many of the random sets ({random}) reach each {score_name} on test "
             f"questions. Lines: the claimed set ({claimed}), all heads and the unedited model, with "
             f"{findings.settings.interval_name}s over questions as bars. {_matching(those)} {_roles(those)} If the claimed set "
-            "lies among the columns, edits at some random heads succeed as well as one there. The strength of each location was chosen on validation questions.",
+            "lies among the columns, edits at some random heads succeed as well as one there; p counts them, for the column that "
+            "its line stands in can hold sets on either side. The strength of each location was chosen on validation questions.",
             partial(draw_histogram, groups, score_name),
         )
 

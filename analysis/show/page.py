@@ -48,7 +48,7 @@ class Picture:
 def make_page(findings: Findings, pictures: Sequence[Picture]) -> str:
     """The whole page."""
     results = findings.results
-    title = f"{title_of(results)}: which heads can be edited?"
+    title = f"{title_of(results)}: are the claimed heads unusual?"
     sections = {
         "figures": ("Figures", [figure(each.name, each.wide, each.narrow, each.caption) for each in pictures]),
         "statements": ("What the numbers say", _statements(findings.statements)),

@@ -62,7 +62,8 @@ void print_locations(const Plan& plan) {
   for (const std::string& set : order) {
     const auto& [count, first] = sets.at(set);
     const std::string heads = first->heads.empty()
-                                  ? "heads chosen by the probe"
+                                  ? first->matched_to.empty() ? "heads chosen by the probe"
+                                                              : cat("heads in the layers of ", first->matched_to)
                                   : cat(first->heads.size(), first->heads.size() == 1 ? " head" : " heads");
     std::cout << "  " << set << ": " << count << " x " << heads << " (" << to_text(first->kind) << ")\n";
   }

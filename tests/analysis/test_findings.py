@@ -30,7 +30,7 @@ def test_a_special_set_is_unusual(make: Make) -> None:
     assert [each.role for each in findings.statements].count("primary") == 1
     assert "0 of 30 random sets (random2, as many heads in each layer) reach as much" in rank.sentence
     assert findings.verdict.startswith("Optimal: top2 is unusual among 30 random sets")
-    assert "not shown to be equivalent within 0.05" in findings.verdict
+    assert "beyond the margin of 0.05" in findings.verdict
     difference = one(findings, "random-mean-optimal-top2-random2")
     assert difference.low > 0.2
     assert difference.estimate == pytest.approx(findings.comparisons[0].score.value - findings.comparisons[0].draws.mean())
