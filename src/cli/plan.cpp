@@ -49,6 +49,14 @@ Syntax syntax() {
 
 std::string megabytes(double bytes) { return cat(std::ceil(bytes / 1e5) / 10, " MB"); }
 
+/// Which heads a set has; before the probe is fitted those of `top` are not known.
+std::string heads_text(const Location& location) {
+  if (!location.heads.empty())
+    return cat(location.heads.size(), location.heads.size() == 1 ? " head" : " heads");
+  return location.matched_to.empty() ? "heads chosen by the probe"
+                                     : cat("heads in the layers of ", location.matched_to);
+}
+
 void print_locations(const Plan& plan) {
   std::map<std::string, std::pair<int, const Location*>> sets;
   std::vector<std::string> order;
@@ -61,11 +69,8 @@ void print_locations(const Plan& plan) {
   }
   for (const std::string& set : order) {
     const auto& [count, first] = sets.at(set);
-    const std::string heads = first->heads.empty()
-                                  ? first->matched_to.empty() ? "heads chosen by the probe"
-                                                              : cat("heads in the layers of ", first->matched_to)
-                                  : cat(first->heads.size(), first->heads.size() == 1 ? " head" : " heads");
-    std::cout << "  " << set << ": " << count << " x " << heads << " (" << to_text(first->kind) << ")\n";
+    std::cout << "  " << set << ": " << count << " x " << heads_text(*first) << " (" << to_text(first->kind)
+              << ")\n";
   }
 }
 

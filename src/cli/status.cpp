@@ -50,9 +50,12 @@ void print_json(const Standing& now) {
 
 void print_text(const Standing& now) {
   std::cout << standing_text(now) << "\n";
+  const bool ended = now.blocks > 0 && now.blocks_done == now.blocks && !now.lives;
   if (now.started > 0)
-    std::cout << "started " << utc_text(now.started) << ", last sign of life "
-              << duration_text(now_seconds() - now.last_sign) << " ago\n";
+    std::cout << "started " << utc_text(now.started)
+              << (ended ? cat(", ended ", utc_text(now.last_sign))
+                        : cat(", last sign of life ", duration_text(now_seconds() - now.last_sign), " ago"))
+              << "\n";
   for (const FolderOwner& one : now.owners)
     std::cout << (one.lives ? "at work: " : "ended without a word: ") << "pid " << one.pid << " on host "
               << one.host << (one.job.empty() ? "" : ", Slurm job " + one.job) << "\n";
