@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .results import Results
 from .settings import read_settings
+from .statement import percent
 from .stats import share_interval
 
 CORRECT, REFUSAL, INCORRECT = 0, 1, 2  # /judge/kind
@@ -92,8 +93,7 @@ def judge_lines(results: Results) -> list[str]:
 
 def _with_interval(share: float, count: int, level: float) -> str:
     """In percent, with the exact interval of independent references."""
-    interval = share_interval(round(share * count), count, level)
-    return f"{100 * share:.1f} % ({100 * level:g} % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} %)"
+    return percent(share_interval(round(share * count), count, level), level, digits=1)
 
 
 def _quality(said: NDArray, right: NDArray[np.bool_], texts: NDArray) -> Quality:

@@ -16,6 +16,9 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from .statement import count
+from .stats import count_groups
+
 if TYPE_CHECKING:
     import xarray
 
@@ -131,9 +134,9 @@ class Results:
     @property
     def n_test_questions(self) -> str:
         """`163 questions`, with their groups if they have any."""
-        questions, groups = self.test_groups.size, len(set(self.test_groups))
-        text = f"{questions:,} question{'s' * (questions != 1)}"
-        return text if groups == questions else f"{text} in {groups:,} group{'s' * (groups != 1)}"
+        questions, groups = self.test_groups.size, count_groups(self.test_groups)
+        text = count(questions, "question")
+        return text if groups == questions else f"{text} in {count(groups, 'group')}"
 
     @cached_property
     def extensions(self) -> pd.DataFrame:

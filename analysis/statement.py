@@ -83,9 +83,9 @@ def span(interval: Interval, level: float = 0.95, signed: bool = False) -> str:
     return text
 
 
-def percent(interval: Interval, level: float = 0.95) -> str:
-    """`57 % (95 % interval 43 to 70 %)`."""
-    return f"{100 * interval.value:.0f} % ({100 * level:g} % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} %)"
+def percent(interval: Interval, level: float = 0.95, digits: int = 0) -> str:
+    """`57 % (95 % interval 43 to 70 %)`; `digits` of the estimate after its point."""
+    return f"{100 * interval.value:.{digits}f} % ({100 * level:g} % interval {100 * interval.low:.0f} to {100 * interval.high:.0f} %)"
 
 
 def p_text(p_value: float) -> str:

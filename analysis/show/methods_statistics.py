@@ -11,7 +11,7 @@ from ..compare.unusual import STOP_AT
 from ..results import Results
 from ..scores import takes_part
 from ..settings import Settings, read_settings
-from ..stats import REPEATS, SCORES
+from ..stats import REPEATS, SCORES, count_groups
 from ..stats.cost import LEAST_KL
 from ..stats.power import POWER
 
@@ -26,7 +26,7 @@ def statistics(results: Results) -> Iterator[str]:
     """One paragraph a question."""
     settings, trials = read_settings(results), results.trials[takes_part(results.trials)]
     kinds = set(trials["kind"])
-    grouped = len(set(results.test_groups)) < results.test_groups.size
+    grouped = count_groups(results.test_groups) < results.test_groups.size
     yield _fixed(settings)
     if "random" in kinds and kinds & {"top", "list"}:
         yield _rank(settings)

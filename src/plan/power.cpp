@@ -72,24 +72,28 @@ class PowerReport {
  private:
   void warn(const std::string& text) { lines_.push_back("warning: " + text); }
 
-  /// Draws of a set, 1 of others, at which entries of `edits` with true labels do this kind of edit.
-  [[nodiscard]] int draws_of(EditKind kind, const LocationSpec& set) const {
-    int draws = 0;
+  /// Entries of `edits` that do this kind of edit at a set, with true labels.
+  [[nodiscard]] std::vector<const EditSpec*> entries_of(EditKind kind, const LocationSpec& set) const {
+    std::vector<const EditSpec*> entries;
     for (const EditSpec& edit : job_.edits) {
       const bool there = std::find(edit.at.begin(), edit.at.end(), set.name) != edit.at.end();
-      if (edit.kind != kind || edit.labels != Labels::truth || !there) continue;
+      if (edit.kind == kind && edit.labels == Labels::truth && there) entries.push_back(&edit);
+    }
+    return entries;
+  }
+  /// Draws of a set, 1 of others, that these entries take.
+  [[nodiscard]] int draws_of(EditKind kind, const LocationSpec& set) const {
+    int draws = 0;
+    for (const EditSpec* edit : entries_of(kind, set)) {
       const int own = std::max(1, set.draws);
-      draws = std::max(draws, edit.draws > 0 ? std::min(edit.draws, own) : own);
+      draws = std::max(draws, edit->draws > 0 ? std::min(edit->draws, own) : own);
     }
     return draws;
   }
-  /// Of this kind of edit at a set, with true labels.
   [[nodiscard]] std::set<double> strengths_of(EditKind kind, const LocationSpec& set) const {
     std::set<double> strengths;
-    for (const EditSpec& edit : job_.edits)
-      if (edit.kind == kind && edit.labels == Labels::truth &&
-          std::find(edit.at.begin(), edit.at.end(), set.name) != edit.at.end())
-        strengths.insert(edit.strengths.begin(), edit.strengths.end());
+    for (const EditSpec* edit : entries_of(kind, set))
+      strengths.insert(edit->strengths.begin(), edit->strengths.end());
     return strengths;
   }
   [[nodiscard]] std::vector<const LocationSpec*> claimed_sets() const {
